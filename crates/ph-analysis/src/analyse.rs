@@ -1,0 +1,306 @@
+//! The analysis of one assessment: runs in, report data out.
+
+use ph_model::TargetName;
+use ph_record::{PlannedTarget, PlannedTask, TargetRole};
+
+use crate::comparison::{Comparison, Draft, Outcome, Subject, compare, empty};
+use crate::deviation::deviations;
+use crate::endings::{endings, responses};
+use crate::estimate::estimate;
+use crate::family::adjust;
+use crate::input::{AnalysisInput, Run};
+use crate::limits::limits;
+use crate::measure::{Measure, Rounds, View};
+use crate::pairing::Sides;
+use crate::problem::problems;
+use crate::report_data::{
+    Absolute, Finding, MeasureSummary, Negative, PlanSummary, ReportData, TargetSummary, TaskSummary,
+};
+use crate::run_result::RunResult;
+use crate::search::{SearchSummary, retested, summarise};
+use crate::sentence;
+
+/// Analyses an assessment. The same input, in whatever order its runs and records came, gives the same data.
+#[must_use]
+pub fn analyse(input: &AnalysisInput) -> ReportData {
+    let results = results(input);
+    let searches = searches(input);
+    let comparisons = adjust(drafts(input), &input.plan.analysis);
+    let plan = plan_summary(input);
+    let has_comparator = comparator(input).is_some();
+    ReportData {
+        version: ReportData::VERSION,
+        assessment: input.assessment,
+        program: input.program.clone(),
+        started_at: input.started_at,
+        finished_at: input.finished_at,
+        interrupted: input.interrupted,
+        problems: problems(input, &results, &comparisons),
+        deviations: deviations(input),
+        targets: input.plan.targets.iter().map(target_summary).collect(),
+        tasks: input.plan.tasks.iter().map(|task| task_summary(input, task)).collect(),
+        findings: findings(&comparisons, &plan),
+        negatives: negatives(&comparisons, &searches, &plan),
+        absolutes: if has_comparator { Vec::new() } else { absolutes(input, &results, &searches) },
+        limits: limits(input, &comparisons, has_comparator),
+        repeat: input.repeat.clone(),
+        plan,
+        comparisons,
+        searches,
+        results,
+    }
+}
+
+fn comparator(input: &AnalysisInput) -> Option<&TargetName> {
+    input.plan.targets.iter().find(|target| target.role == TargetRole::Comparator).map(|target| &target.name)
+}
+
+fn assessed(input: &AnalysisInput) -> impl Iterator<Item = &TargetName> {
+    input.plan.targets.iter().filter(|target| target.role == TargetRole::Assessed).map(|target| &target.name)
+}
+
+/// The measures of a task, from the first planned target that ran it; implicit ones from whoever has most.
+fn measures(input: &AnalysisInput, task: &PlannedTask) -> Vec<Measure> {
+    let runs = input.plan.targets.iter().filter_map(|target| input.run(&target.name, &task.name));
+    let all = runs.map(|run| run.table.measures());
+    all.reduce(|most, next| if next.len() > most.len() { next } else { most }).unwrap_or_default()
+}
+
+/// A measure over the rounds that its estimate is of: for a search the first, where it counts any sample there.
+fn view<'a>(measure: &'a Measure, index: usize, run: &Run) -> View<'a> {
+    let index = measure.fault.map(|_| index);
+    let all = View { measure, index, rounds: Rounds::All, reducer: run.manifest.task.epochs.reducer };
+    let first = View { rounds: Rounds::First, ..all };
+    let has_grid = measure.searched.is_some() && first.rows(&run.table).next().is_some();
+    if has_grid { first } else { all }
+}
+
+fn results(input: &AnalysisInput) -> Vec<RunResult> {
+    let mut results = Vec::new();
+    for task in &input.plan.tasks {
+        for target in &input.plan.targets {
+            results.extend(
+                input.run(&target.name, &task.name).map(|run| run_result(run, target.role, input.plan.analysis.alpha)),
+            );
+        }
+    }
+    results
+}
+
+/// What one run gave; limits at level 1 − `alpha`. The numbers of a run are the same inside an assessment and alone.
+#[must_use]
+pub fn run_result(run: &Run, role: TargetRole, alpha: f64) -> RunResult {
+    let measures = run.table.measures();
+    let indexed = measures.iter().enumerate();
+    let errors = run.table.rows().filter(|(_, row)| row.error.is_some()).count();
+    RunResult {
+        run: run.manifest.id,
+        target: run.manifest.target.clone(),
+        role,
+        task: run.manifest.task.name.clone(),
+        status: run.manifest.status,
+        samples: run.table.len() as u64,
+        errors: errors as u64,
+        endings: endings(&run.table),
+        responses: responses(&run.table),
+        usage: run.manifest.usage,
+        duration_ms: run.manifest.completed_at.map(|end| end.ms_since(run.manifest.started_at)),
+        estimates: indexed.map(|(index, measure)| estimate(view(measure, index, run), &run.table, alpha)).collect(),
+        transcripts: run.table.transcripts(),
+    }
+}
+
+/// The mean score of the task's first scorer over all samples that it scored with a number.
+#[must_use]
+pub fn accuracy(run: &Run) -> Option<f64> {
+    let scorer = run.manifest.task.scorer.first()?;
+    let label = scorer.parameters().get("label").and_then(|label| label.as_str().map(str::to_owned));
+    let label = label.unwrap_or_else(|| scorer.name().to_owned());
+    let scores: Vec<f64> = run.table.rows().filter_map(|(_, row)| row.score(&label)).collect();
+    if scores.is_empty() { None } else { Some(scores.iter().sum::<f64>() / scores.len() as f64) }
+}
+
+fn searches(input: &AnalysisInput) -> Vec<SearchSummary> {
+    let mut found = Vec::new();
+    for task in &input.plan.tasks {
+        for (index, measure) in measures(input, task).iter().enumerate().filter(|(_, one)| one.searched.is_some()) {
+            for target in &input.plan.targets {
+                if let Some(run) = input.run(&target.name, &task.name) {
+                    let view = view(measure, index, run);
+                    found.push(summarise((&target.name, &task.name), view, &run.table, input.plan.analysis.alpha));
+                }
+            }
+        }
+    }
+    found
+}
+
+fn drafts(input: &AnalysisInput) -> Vec<Draft> {
+    let Some(comparator) = comparator(input) else { return Vec::new() };
+    let mut drafts = Vec::new();
+    for task in &input.plan.tasks {
+        for (index, measure) in measures(input, task).iter().enumerate().filter(|(_, one)| one.compared) {
+            for target in assessed(input) {
+                let subject = Subject { target, comparator, task: &task.name, plan: &input.plan.analysis };
+                drafts.extend(drafts_of(input, subject, (index, measure)));
+            }
+        }
+    }
+    drafts
+}
+
+/// One draft; for a search one per retested candidate.
+fn drafts_of(input: &AnalysisInput, subject: Subject<'_>, (index, measure): (usize, &Measure)) -> Vec<Draft> {
+    let bare = View { measure, index: Some(index), rounds: Rounds::All, reducer: ph_record::Reducer::Mean };
+    let (Some(ours), Some(theirs)) =
+        (input.run(subject.target, subject.task), input.run(subject.comparator, subject.task))
+    else {
+        return vec![empty(subject, bare, None)];
+    };
+    let companion = input.companion(subject.target, subject.task).map(|run| &run.table);
+    let sides = Sides { target: &ours.table, comparator: &theirs.table, companion };
+    let view = View { reducer: ours.manifest.task.epochs.reducer, ..bare };
+    if measure.searched.is_none() {
+        return vec![compare(subject, view, sides, None)];
+    }
+    let later = View { rounds: Rounds::Later, ..view };
+    let candidates = retested(later, &ours.table);
+    if candidates.is_empty() {
+        return vec![empty(subject, later, None)];
+    }
+    candidates.iter().map(|candidate| compare(subject, later, sides, Some(candidate))).collect()
+}
+
+/// How far a comparison lies on the side of the fault.
+fn toward_fault(comparison: &Comparison) -> f64 {
+    let difference = comparison.difference.unwrap_or(0.0);
+    if comparison.fault == ph_record::FaultDirection::Higher { difference } else { -difference }
+}
+
+/// The comparisons of one measure on one target; they stand side by side.
+fn same_subject(one: &Comparison, two: &Comparison) -> bool {
+    one.target == two.target && one.task == two.task && one.measure == two.measure
+}
+
+/// The furthest of these comparisons; of equals the first.
+fn furthest<'a>(comparisons: impl Iterator<Item = &'a Comparison>) -> Option<&'a Comparison> {
+    comparisons.reduce(|best, next| if toward_fault(next) > toward_fault(best) { next } else { best })
+}
+
+fn findings(comparisons: &[Comparison], plan: &PlanSummary) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for group in comparisons.chunk_by(same_subject) {
+        let found = || group.iter().filter(|comparison| comparison.outcome == Outcome::Finding);
+        let Some(best) = furthest(found()) else { continue };
+        findings.push(Finding {
+            target: best.target.clone(),
+            task: best.task.clone(),
+            measure: best.measure.clone(),
+            candidate: best.candidate.clone(),
+            sentence: sentence::finding(best, found().count() - 1, plan),
+        });
+    }
+    findings
+}
+
+fn negatives(comparisons: &[Comparison], searches: &[SearchSummary], plan: &PlanSummary) -> Vec<Negative> {
+    let mut negatives = Vec::new();
+    for group in comparisons.chunk_by(same_subject) {
+        let Some(first) = group.first() else { continue };
+        if group.iter().any(|comparison| comparison.outcome == Outcome::Finding) {
+            continue;
+        }
+        let best = furthest(group.iter().filter(|comparison| comparison.outcome == Outcome::NotShown));
+        let search = searches.iter().find(|search| {
+            search.target == first.target && search.task == first.task && search.measure == first.measure
+        });
+        let sentence = match (search, best) {
+            (Some(search), best) if search.candidates_searched > 0 => {
+                sentence::none_found(search, &first.title, best, plan)
+            }
+            (None, Some(best)) => sentence::not_shown(best, plan),
+            _ => continue,
+        };
+        negatives.push(Negative {
+            target: first.target.clone(),
+            task: first.task.clone(),
+            measure: first.measure.clone(),
+            sentence,
+        });
+    }
+    negatives
+}
+
+fn absolutes(input: &AnalysisInput, results: &[RunResult], searches: &[SearchSummary]) -> Vec<Absolute> {
+    let mut all = Vec::new();
+    for result in results {
+        for estimate in &result.estimates {
+            let search = searches.iter().find(|search| {
+                search.target == result.target && search.task == result.task && search.measure == estimate.measure
+            });
+            let sentence = match search {
+                Some(search) => sentence::absolute_search(search, &estimate.title),
+                None => sentence::absolute(&result.target.to_string(), estimate),
+            };
+            let (target, task) = (result.target.clone(), result.task.clone());
+            // Measures that compare nothing and name no fault are in the tables.
+            if estimate.fault.is_some() && estimate.observations > 0 {
+                all.push(Absolute { target, task, measure: estimate.measure.clone(), sentence });
+            }
+        }
+    }
+    debug_assert!(comparator(input).is_none());
+    all
+}
+
+fn plan_summary(input: &AnalysisInput) -> PlanSummary {
+    let (plan, judged) = (&input.plan, &input.plan.analysis);
+    PlanSummary {
+        id: plan.id,
+        digest: input.plan_digest,
+        created_at: plan.created_at,
+        kind: plan.kind,
+        seed: plan.seed,
+        limit: plan.limit,
+        alpha: judged.alpha,
+        margin: judged.margin,
+        correction: judged.correction.clone(),
+        comparison: judged.comparison.clone(),
+    }
+}
+
+fn target_summary(target: &PlannedTarget) -> TargetSummary {
+    TargetSummary { name: target.name.clone(), role: target.role, fingerprint: target.fingerprint }
+}
+
+fn task_summary(input: &AnalysisInput, task: &PlannedTask) -> TaskSummary {
+    let mut runs = input.plan.targets.iter().filter_map(|target| input.run(&target.name, &task.name));
+    let spec = runs.next().map(|run| &run.manifest.task);
+    let text = |read: fn(&ph_record::TaskSpec) -> &String| spec.map(|spec| read(spec).clone()).unwrap_or_default();
+    TaskSummary {
+        name: task.name.clone(),
+        version: task.version.clone(),
+        title: text(|spec| &spec.title),
+        description: text(|spec| &spec.description),
+        domain: spec.and_then(|spec| spec.domain.clone()),
+        digest: task.digest,
+        samples: task.samples,
+        epochs: task.epochs,
+        group_by: spec.and_then(|spec| spec.analysis.group_by.clone()),
+        measures: measures(input, task).into_iter().map(measure_summary).collect(),
+    }
+}
+
+fn measure_summary(measure: Measure) -> MeasureSummary {
+    MeasureSummary {
+        id: measure.id,
+        title: measure.title,
+        score: measure.score,
+        fault: measure.fault,
+        compared: measure.compared,
+        searched: measure.searched,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,293 @@
+//! One measure on one target: the estimate, its limits, its bound, and how it changes under other treatments.
+//!
+//! The value printed is *generalised*: its limits cover drawing other items of the same kind, with the item's
+//! cluster as the unit. The *benchmark* limits, where epochs allow any, cover drawing other replies to these
+//! very items (NIST AI 800-3 keeps the two apart).
+
+use std::collections::BTreeMap;
+
+use ph_record::{FaultDirection, Response};
+use ph_stats::{MeanOptions, clopper_pearson, clustered_mean};
+use serde::{Deserialize, Serialize};
+
+use crate::interval::{IntervalMethod, Limits};
+use crate::measure::{Observation, View, by_cluster, items, mean, reduce};
+use crate::power::normal_critical;
+use crate::run_table::{Row, RowKey, RunTable};
+
+/// A rate or mean of one run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Estimate {
+    /// The measure.
+    pub measure: String,
+    /// The measure in words.
+    pub title: String,
+    /// Which direction of difference is a fault.
+    pub fault: Option<FaultDirection>,
+    /// Items with a score.
+    pub items: u64,
+    /// Scores (items × epochs, where epochs are averaged).
+    pub observations: u64,
+    /// Clusters of items that belong together.
+    pub clusters: u64,
+    /// Samples left out because they ended in an error.
+    pub errors: u64,
+    /// Samples left out because no scorer gave a number.
+    pub unscored: u64,
+    /// The mean of all observations.
+    pub value: Option<f64>,
+    /// Two-sided limits for other items of the same kind (generalised).
+    pub limits: Option<Limits>,
+    /// Two-sided limits for other replies to the same items (benchmark); only with several epochs.
+    pub benchmark_limits: Option<Limits>,
+    /// One-sided bound on the side of the fault.
+    pub bound: Option<Bound>,
+    /// The values under other treatments, where these differ from the one above.
+    pub treatments: Vec<Treatment>,
+    /// Broken down by the task's field.
+    pub groups: Vec<GroupEstimate>,
+}
+
+/// Which side is bounded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BoundSide {
+    /// The value is at most this.
+    AtMost,
+    /// The value is at least this.
+    AtLeast,
+}
+
+/// A one-sided bound.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Bound {
+    /// Which side.
+    pub side: BoundSide,
+    /// The bound.
+    pub value: f64,
+    /// One-sided confidence level.
+    pub level: f64,
+    /// How it was made.
+    pub method: IntervalMethod,
+}
+
+/// The value under another treatment of samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct Treatment {
+    /// The treatment in words.
+    pub name: String,
+    /// How many samples it changes.
+    pub samples: u64,
+    /// The value under it.
+    pub value: Option<f64>,
+}
+
+/// The value of one group of items.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct GroupEstimate {
+    /// The field's value.
+    pub group: String,
+    /// Items with a score.
+    pub items: u64,
+    /// The value.
+    pub value: Option<f64>,
+    /// Two-sided limits.
+    pub limits: Option<Limits>,
+}
+
+/// Estimates one measure over one run.
+pub(crate) fn estimate(view: View<'_>, table: &RunTable, alpha: f64) -> Estimate {
+    let observations = observe(view, table, |_, row| row.score(&view.measure.score));
+    let clusters = by_cluster(&observations);
+    let error = |row: &Row| row.error.is_some();
+    let unscored = |row: &Row| !error(row) && row.score(&view.measure.score).is_none();
+    let count = |wanted: &dyn Fn(&Row) -> bool| view.rows(table).filter(|(_, row)| wanted(row)).count() as u64;
+    Estimate {
+        measure: view.measure.id.clone(),
+        title: view.measure.title.clone(),
+        fault: view.measure.fault,
+        items: items(&observations),
+        observations: observations.len() as u64,
+        clusters: clusters.len() as u64,
+        errors: count(&error),
+        unscored: count(&unscored),
+        value: mean(&observations),
+        limits: limits(&clusters, 1.0 - alpha),
+        benchmark_limits: benchmark_limits(&observations, 1.0 - alpha),
+        bound: view.measure.fault.and_then(|fault| bound(&clusters, fault, 1.0 - alpha)),
+        treatments: treatments(view, table),
+        groups: groups(view, table, alpha),
+    }
+}
+
+/// The observations of a measure with the value that `value` reads; rows without one are left out.
+pub(crate) fn observe(
+    view: View<'_>,
+    table: &RunTable,
+    value: impl Fn(&RowKey, &Row) -> Option<f64>,
+) -> Vec<Observation> {
+    let observations = view.rows(table).filter_map(|(key, row)| {
+        Some(Observation { item: key.0.clone(), cluster: row.cluster.clone(), value: value(key, row)? })
+    });
+    reduce(observations.collect(), view.reducer)
+}
+
+/// Two-sided limits of the mean of clustered values; none where they have no sensible answer.
+pub(crate) fn limits(clusters: &[Vec<f64>], level: f64) -> Option<Limits> {
+    let values = || clusters.iter().flatten().copied();
+    let binary = values().all(|value| value == 0.0 || value == 1.0);
+    let successes = values().filter(|value| *value == 1.0).count() as u64;
+    if binary && clusters.iter().all(|cluster| cluster.len() == 1) {
+        return exact(successes, clusters.len() as u64, level, IntervalMethod::Exact);
+    }
+    let range = if values().all(|value| (0.0..=1.0).contains(&value)) { (0.0, 1.0) } else { (f64::MIN, f64::MAX) };
+    match clustered_mean(clusters, &MeanOptions::at_level(level)) {
+        Ok(mean) if mean.standard_error > 0.0 => {
+            let (low, high) = (mean.interval.low, mean.interval.high);
+            Limits { low, high, level, method: IntervalMethod::Clustered }.within(range)
+        }
+        // All clusters agree: no spread to estimate an error from, so each counts as one trial.
+        _ if binary && successes == 0 => exact(0, clusters.len() as u64, level, IntervalMethod::ExactByCluster),
+        _ if binary && successes == values().count() as u64 => {
+            let trials = clusters.len() as u64;
+            exact(trials, trials, level, IntervalMethod::ExactByCluster)
+        }
+        _ => None,
+    }
+}
+
+fn exact(successes: u64, trials: u64, level: f64, method: IntervalMethod) -> Option<Limits> {
+    let interval = clopper_pearson(successes, trials, level).ok()?;
+    Limits { low: interval.low, high: interval.high, level, method }.within((0.0, 1.0))
+}
+
+/// The one-sided bound on the side of the fault: how bad it may still be.
+pub(crate) fn bound(clusters: &[Vec<f64>], fault: FaultDirection, level: f64) -> Option<Bound> {
+    let two_sided = limits(clusters, 2.0 * level - 1.0)?;
+    let (side, value) = match fault {
+        FaultDirection::Higher => (BoundSide::AtMost, two_sided.high),
+        FaultDirection::Lower => (BoundSide::AtLeast, two_sided.low),
+    };
+    Some(Bound { side, value, level, method: two_sided.method })
+}
+
+/// Limits from the spread of epochs within items; none where an item has a single epoch.
+fn benchmark_limits(observations: &[Observation], level: f64) -> Option<Limits> {
+    let mut variance = 0.0;
+    let total = observations.len() as f64;
+    for epochs in observations.chunk_by(|one, two| one.item == two.item) {
+        let count = epochs.len() as f64;
+        if epochs.len() < 2 {
+            return None;
+        }
+        let centre = mean(epochs)?;
+        let squares: f64 = epochs.iter().map(|one| (one.value - centre).powi(2)).sum();
+        variance += squares / (count - 1.0) * count;
+    }
+    let standard_error = variance.sqrt() / total;
+    let value = mean(observations)?;
+    let half = normal_critical(level)? * standard_error;
+    let unit = observations.iter().all(|one| (0.0..=1.0).contains(&one.value));
+    let range = if unit { (0.0, 1.0) } else { (f64::MIN, f64::MAX) };
+    (half > 0.0)
+        .then_some(Limits { low: value - half, high: value + half, level, method: IntervalMethod::Replies })?
+        .within(range)
+}
+
+fn treatments(view: View<'_>, table: &RunTable) -> Vec<Treatment> {
+    let worst = view.measure.worst();
+    let score = |row: &Row| row.score(&view.measure.score);
+    let error = |row: &Row| row.error.is_some();
+    let refusal = |row: &Row| row.response == Some(Response::ModelRefusal) && score(row).is_some();
+    let cheated = |row: &Row| row.cheated && score(row).is_some();
+    let errors_as = |value: f64| move |row: &Row| if error(row) { Some(value) } else { score(row) };
+    let without = |left_out: &dyn Fn(&Row) -> bool, row: &Row| if left_out(row) { None } else { score(row) };
+    let treatment = |name: &str, changes: &dyn Fn(&Row) -> bool, value: &dyn Fn(&Row) -> Option<f64>| Treatment {
+        name: name.to_owned(),
+        samples: view.rows(table).filter(|(_, row)| changes(row)).count() as u64,
+        value: mean(&observe(view, table, |_, row| value(row))),
+    };
+    let mut all = vec![
+        treatment("errors counted as the fault", &error, &errors_as(worst)),
+        treatment("errors counted as no fault", &error, &errors_as(1.0 - worst)),
+        treatment("cheated left out", &cheated, &|row| without(&cheated, row)),
+        treatment("model refusals left out", &refusal, &|row| without(&refusal, row)),
+    ];
+    if view.measure.fault.is_none() {
+        all.drain(..2);
+    }
+    all.retain(|treatment| treatment.samples > 0);
+    all
+}
+
+fn groups(view: View<'_>, table: &RunTable, alpha: f64) -> Vec<GroupEstimate> {
+    let mut names: BTreeMap<&str, ()> = BTreeMap::new();
+    for (_, row) in view.rows(table) {
+        if let Some(group) = &row.group {
+            names.insert(group, ());
+        }
+    }
+    let group = |name: &str| {
+        let observations = observe(view, table, |_, row| {
+            row.score(&view.measure.score).filter(|_| row.group.as_deref() == Some(name))
+        });
+        GroupEstimate {
+            group: name.to_owned(),
+            items: items(&observations),
+            value: mean(&observations),
+            limits: limits(&by_cluster(&observations), 1.0 - alpha),
+        }
+    };
+    names.into_keys().map(group).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn singles(successes: usize, trials: usize) -> Vec<Vec<f64>> {
+        (0..trials).map(|n| vec![f64::from(u8::from(n < successes))]).collect()
+    }
+
+    #[track_caller]
+    fn check(clusters: &[Vec<f64>], method: IntervalMethod, (low, high): (f64, f64)) {
+        let limits = limits(clusters, 0.95).unwrap();
+        assert_eq!(limits.method, method);
+        assert!((limits.low - low).abs() < 5e-4 && (limits.high - high).abs() < 5e-4, "{limits:?}");
+    }
+
+    #[test]
+    fn three_of_ten_is_the_programmes_example() {
+        check(&singles(3, 10), IntervalMethod::Exact, (0.067, 0.652));
+    }
+
+    #[test]
+    fn agreeing_clusters_count_as_one_trial_each() {
+        let twice = vec![vec![0.0, 0.0]; 10];
+        check(&twice, IntervalMethod::ExactByCluster, (0.0, 0.3085));
+        check(&vec![vec![1.0, 1.0]; 10], IntervalMethod::ExactByCluster, (0.6915, 1.0));
+    }
+
+    #[test]
+    fn clustered_limits_by_hand() {
+        // Cluster means 0, ½, ½, 1: residual sums −1, 0, 0, 1; CR1 variance (2 / 64)·(4 / 3); t₃ = 3.1824.
+        let clusters = [vec![0.0, 0.0], vec![0.0, 1.0], vec![1.0, 0.0], vec![1.0, 1.0]];
+        let half = 3.182_446 * (2.0 / 64.0 * 4.0 / 3.0_f64).sqrt();
+        check(&clusters, IntervalMethod::Clustered, ((0.5 - half).max(0.0), (0.5 + half).min(1.0)));
+    }
+
+    #[test]
+    fn nothing_and_one_disagreeing_cluster_have_no_limits() {
+        assert_eq!(limits(&[], 0.95), None);
+        assert_eq!(limits(&[vec![0.0, 1.0]], 0.95), None);
+        assert_eq!(limits(&singles(1, 3), 1.5), None);
+    }
+
+    #[test]
+    fn bounds_are_the_rule_of_three() {
+        let at_most = bound(&singles(0, 299), FaultDirection::Higher, 0.95).unwrap();
+        assert!(at_most.side == BoundSide::AtMost && at_most.value < 0.01 && at_most.value > 0.0099);
+        let at_least = bound(&singles(299, 299), FaultDirection::Lower, 0.95).unwrap();
+        assert!(at_least.side == BoundSide::AtLeast && at_least.value > 0.99);
+    }
+}

@@ -1,0 +1,46 @@
+//! From sample records to estimates and the data of a report. Level 4, synchronous, pure: records in, numbers out.
+//!
+//! `ph-assess` feeds every finished sample into a [`RunTable`] and calls [`analyse`] at the end; `ph-report` prints
+//! the [`ReportData`]; an offline verifier calls the same two functions on the same records and compares. So nothing
+//! here reads a clock, a file or a random number, and the order in which records arrive changes nothing.
+//!
+//! It measures and records. No sentence made here says that a model passes, fails or is safe.
+
+mod analyse;
+mod comparison;
+mod deviation;
+mod endings;
+mod estimate;
+mod excerpt;
+mod family;
+mod format;
+mod input;
+mod interval;
+mod limits;
+mod measure;
+mod pairing;
+mod power;
+mod problem;
+mod report_data;
+mod run_result;
+mod run_table;
+mod search;
+mod sentence;
+#[cfg(test)]
+mod test_records;
+
+pub use analyse::{accuracy, analyse, run_result};
+pub use comparison::{Comparison, Outcome, PairCounts};
+pub use estimate::{Bound, BoundSide, Estimate, GroupEstimate, Treatment};
+pub use excerpt::{EXCERPTS_MAX, ExcerptMessage, TranscriptExcerpt};
+pub use format::{percent, points, probability};
+pub use input::{AnalysisInput, Companion, Run};
+pub use interval::{IntervalMethod, Limits};
+pub use power::minimum_detectable_difference;
+pub use problem::{Problem, ProblemKind};
+pub use report_data::{
+    Absolute, Finding, MeasureSummary, Negative, PlanSummary, ReportData, TargetSummary, TaskSummary,
+};
+pub use run_result::RunResult;
+pub use run_table::RunTable;
+pub use search::SearchSummary;

@@ -1,0 +1,46 @@
+//! What a report does not show: the same plain sentences in every report, and some that depend on the run.
+
+use ph_record::RunKind;
+
+use crate::comparison::Comparison;
+use crate::input::AnalysisInput;
+
+const PAIRS_FEW: u64 = 20;
+
+/// The limits of this report, in words.
+pub(crate) fn limits(input: &AnalysisInput, comparisons: &[Comparison], has_comparator: bool) -> Vec<String> {
+    let mut all = vec![
+        "It measures and records. It does not license the model, and no number in it is a judgement that the model \
+         may be released."
+            .to_owned(),
+        "Every number is about the items of these suites, as asked here: other wordings, languages, tools, longer \
+         conversations and more effort at eliciting may give others."
+            .to_owned(),
+        "That nothing was found does not show that nothing is there. Each negative names the bound that the number \
+         of items supports."
+            .to_owned(),
+        "Limits around estimates cover chance in the choice of items and replies. They do not cover errors of the \
+         scorers, which were not measured against human labels here."
+            .to_owned(),
+    ];
+    if has_comparator {
+        all.push(
+            "A difference says that the target does something more or less often than the comparator. A fault that \
+             both share does not show as a difference; see the absolute rates."
+                .to_owned(),
+        );
+    } else {
+        all.push(
+            "There is no comparator: only absolute rates with bounds are given, and nothing is tested.".to_owned(),
+        );
+    }
+    if input.plan.kind == RunKind::Exploratory {
+        all.push("The plan is exploratory: its differences suggest and confirm nothing.".to_owned());
+    }
+    if comparisons.iter().any(|comparison| (1..PAIRS_FEW).contains(&comparison.clusters)) {
+        all.push(format!(
+            "Some comparisons have fewer than {PAIRS_FEW} independent pairs; their intervals are approximate."
+        ));
+    }
+    all
+}

@@ -1,0 +1,191 @@
+//! A measure as the analysis reads it, and its observations in a table.
+
+use std::sync::Arc;
+
+use ph_record::{FaultDirection, MeasureSpec, Reducer};
+use serde_json::{Map, Value};
+
+use crate::run_table::{Row, RowKey, RunTable};
+
+/// One rate or mean of a task.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Measure {
+    /// Unique in the task.
+    pub(crate) id: String,
+    /// In words.
+    pub(crate) title: String,
+    /// The scorer whose score is read.
+    pub(crate) score: String,
+    /// Metadata values that an item must have.
+    pub(crate) only: Map<String, Value>,
+    /// Which direction is a fault; none where the task does not say.
+    pub(crate) fault: Option<FaultDirection>,
+    /// Whether it is tested against the comparator.
+    pub(crate) compared: bool,
+    /// The metadata field that names a search's candidate.
+    pub(crate) searched: Option<String>,
+}
+
+impl Measure {
+    /// The measure of a task's spec.
+    pub(crate) fn explicit(spec: &MeasureSpec) -> Self {
+        Self {
+            id: spec.id.clone(),
+            title: if spec.title.is_empty() { spec.id.clone() } else { spec.title.clone() },
+            score: spec.score.clone(),
+            only: spec.only.clone(),
+            fault: Some(spec.fault),
+            compared: spec.compared,
+            searched: spec.searched.clone(),
+        }
+    }
+
+    /// The mean of one scorer's score.
+    pub(crate) fn implicit(scorer: &str) -> Self {
+        Self {
+            id: scorer.to_owned(),
+            title: format!("mean score of `{scorer}`"),
+            score: scorer.to_owned(),
+            only: Map::new(),
+            fault: None,
+            compared: false,
+            searched: None,
+        }
+    }
+
+    /// Whether an item with this metadata counts.
+    pub(crate) fn takes(&self, metadata: &Map<String, Value>) -> bool {
+        self.only.iter().all(|(field, value)| metadata.get(field) == Some(value))
+    }
+
+    /// Whether a score lies on the side of the fault.
+    pub(crate) fn is_faulty(&self, score: f64) -> bool {
+        match self.fault {
+            Some(FaultDirection::Higher) => score > 0.5,
+            Some(FaultDirection::Lower) => score < 0.5,
+            None => false,
+        }
+    }
+
+    /// The score that an error counts as where errors count as the fault.
+    pub(crate) fn worst(&self) -> f64 {
+        if self.fault == Some(FaultDirection::Higher) { 1.0 } else { 0.0 }
+    }
+}
+
+/// Which rows of a measure are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rounds {
+    /// All rounds.
+    All,
+    /// The first round: for a search its grid.
+    First,
+    /// The rounds after the first: for a search the retested candidates.
+    Later,
+}
+
+impl Rounds {
+    fn takes(self, round: u32) -> bool {
+        match self {
+            Rounds::All => true,
+            Rounds::First => round == 0,
+            Rounds::Later => round > 0,
+        }
+    }
+}
+
+/// A measure with its place in its table, over some rounds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View<'a> {
+    /// The measure.
+    pub(crate) measure: &'a Measure,
+    /// Its place among the task's measures; none for implicit ones, in which every row counts.
+    pub(crate) index: Option<usize>,
+    /// The rounds looked at.
+    pub(crate) rounds: Rounds,
+    /// How epochs become one.
+    pub(crate) reducer: Reducer,
+}
+
+impl<'a> View<'a> {
+    /// The rows that count, void ones left out.
+    pub(crate) fn rows<'t>(self, table: &'t RunTable) -> impl Iterator<Item = (&'t RowKey, &'t Row)> + use<'t, 'a> {
+        table.rows().filter(move |(_, row)| {
+            let counts = self.index.is_none_or(|index| row.counts_in.get(index).copied().unwrap_or(false));
+            counts && self.rounds.takes(row.round) && !row.void
+        })
+    }
+
+    /// The candidate that a row tries.
+    pub(crate) fn candidate(self, row: &Row) -> Option<&Arc<str>> {
+        row.candidates.get(self.index?)?.as_ref()
+    }
+}
+
+/// One value of an item: of one epoch where epochs are averaged, otherwise reduced.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Observation {
+    /// The item.
+    pub(crate) item: Arc<str>,
+    /// Its cluster.
+    pub(crate) cluster: Arc<str>,
+    /// The value.
+    pub(crate) value: f64,
+}
+
+/// Reduces the epochs of every item unless they are averaged (then each epoch stays an observation of its cluster).
+///
+/// Expects the observations of an item side by side.
+pub(crate) fn reduce(observations: Vec<Observation>, reducer: Reducer) -> Vec<Observation> {
+    if reducer == Reducer::Mean {
+        return observations;
+    }
+    observations
+        .chunk_by(|one, two| one.item == two.item)
+        .filter_map(|epochs| {
+            let values: Vec<f64> = epochs.iter().map(|epoch| epoch.value).collect();
+            Some(Observation { value: reduced(&values, reducer)?, ..epochs.first()?.clone() })
+        })
+        .collect()
+}
+
+fn reduced(values: &[f64], reducer: Reducer) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.len() / 2;
+    match reducer {
+        Reducer::Mean => Some(values.iter().sum::<f64>() / values.len() as f64),
+        Reducer::Median if sorted.len().is_multiple_of(2) => {
+            Some(f64::midpoint(*sorted.get(middle.checked_sub(1)?)?, sorted[middle]))
+        }
+        Reducer::Median => sorted.get(middle).copied(),
+        Reducer::Mode => {
+            let count = |value: f64| values.iter().filter(|other| **other == value).count();
+            // `max_by_key` takes the last of equals; the first is wanted.
+            values.iter().rev().copied().max_by_key(|value| count(*value))
+        }
+        Reducer::Max => sorted.last().copied(),
+    }
+}
+
+/// The values of every cluster, clusters in the order of their names.
+pub(crate) fn by_cluster(observations: &[Observation]) -> Vec<Vec<f64>> {
+    let mut clusters: std::collections::BTreeMap<&str, Vec<f64>> = std::collections::BTreeMap::new();
+    for observation in observations {
+        clusters.entry(&observation.cluster).or_default().push(observation.value);
+    }
+    clusters.into_values().collect()
+}
+
+/// How many items the observations are of.
+pub(crate) fn items(observations: &[Observation]) -> u64 {
+    let items: std::collections::BTreeSet<&str> = observations.iter().map(|one| &*one.item).collect();
+    items.len() as u64
+}
+
+/// The mean; none without observations.
+pub(crate) fn mean(observations: &[Observation]) -> Option<f64> {
+    let sum: f64 = observations.iter().map(|one| one.value).sum();
+    let mean = sum / observations.len() as f64;
+    mean.is_finite().then_some(mean)
+}

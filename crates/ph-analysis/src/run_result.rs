@@ -1,0 +1,43 @@
+//! What one run gave: its endings, its estimates, some of its transcripts.
+
+use std::collections::BTreeMap;
+
+use ph_base::RunId;
+use ph_model::{TargetName, Usage};
+use ph_record::{RunStatus, TargetRole};
+use serde::{Deserialize, Serialize};
+
+use crate::estimate::Estimate;
+use crate::excerpt::TranscriptExcerpt;
+
+/// One task on one target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RunResult {
+    /// The run.
+    #[schemars(with = "String")]
+    pub run: RunId,
+    /// The target.
+    pub target: TargetName,
+    /// What the target is in the assessment.
+    pub role: TargetRole,
+    /// The task.
+    pub task: String,
+    /// How far the run came.
+    pub status: RunStatus,
+    /// Samples × epochs recorded.
+    pub samples: u64,
+    /// Samples × epochs that ended in an error.
+    pub errors: u64,
+    /// Samples × epochs by ending.
+    pub endings: BTreeMap<String, u64>,
+    /// Samples × epochs by response.
+    pub responses: BTreeMap<String, u64>,
+    /// Tokens of all calls.
+    pub usage: Usage,
+    /// Wall-clock milliseconds, where the run ended.
+    pub duration_ms: Option<u64>,
+    /// The task's measures on this target; of a search the first round, where the measure counts any sample there.
+    pub estimates: Vec<Estimate>,
+    /// Some of its transcripts.
+    pub transcripts: Vec<TranscriptExcerpt>,
+}

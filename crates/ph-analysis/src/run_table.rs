@@ -1,0 +1,188 @@
+//! The compact rows of one run: what estimates need of a sample, so that transcripts are not held.
+//!
+//! Fed record by record, in any order; of several attempts at one item and epoch the last counts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use ph_base::Digest;
+use ph_record::{LabelKind, Response, SampleRecord, TaskSpec};
+use serde_json::Value;
+
+use crate::excerpt::{Excerpts, TranscriptExcerpt};
+use crate::measure::Measure;
+
+/// The rows of one run and a bounded choice of its transcripts.
+#[derive(Debug, Clone)]
+pub struct RunTable {
+    measures: Vec<Measure>,
+    group_by: Option<String>,
+    names: BTreeSet<Arc<str>>,
+    rows: BTreeMap<RowKey, Row>,
+    excerpts: Excerpts,
+}
+
+/// Item and epoch.
+pub(crate) type RowKey = (Arc<str>, u32);
+
+/// One item at one epoch.
+#[derive(Debug, Clone)]
+pub(crate) struct Row {
+    attempt: (u32, i64),
+    /// The task source's round.
+    pub(crate) round: u32,
+    /// The group of items that belong together.
+    pub(crate) cluster: Arc<str>,
+    /// Tells whether two rows of the same id were given the same input.
+    pub(crate) input: u64,
+    /// Scores by scorer, those that are numbers.
+    pub(crate) scores: Vec<(Arc<str>, f64)>,
+    /// Per measure: whether the item counts there.
+    pub(crate) counts_in: Vec<bool>,
+    /// Per measure: the candidate searched.
+    pub(crate) candidates: Vec<Option<Arc<str>>>,
+    /// The value of the field by which tables are broken down.
+    pub(crate) group: Option<Arc<str>>,
+    /// The ending's name.
+    pub(crate) ending: &'static str,
+    /// Code of the failure, where it failed.
+    pub(crate) error: Option<Arc<str>>,
+    /// How the target responded.
+    pub(crate) response: Option<Response>,
+    /// Whether somebody labelled it void or the task broken.
+    pub(crate) void: bool,
+    /// Whether somebody labelled it cheated.
+    pub(crate) cheated: bool,
+}
+
+impl Row {
+    /// The score of this scorer; none for a row that failed.
+    pub(crate) fn score(&self, scorer: &str) -> Option<f64> {
+        if self.error.is_some() {
+            return None;
+        }
+        self.scores.iter().find(|(name, _)| &**name == scorer).map(|(_, score)| *score)
+    }
+}
+
+impl RunTable {
+    /// An empty table for runs of this task.
+    #[must_use]
+    pub fn new(task: &TaskSpec) -> Self {
+        let measures: Vec<Measure> = task.analysis.measures.iter().map(Measure::explicit).collect();
+        Self {
+            excerpts: Excerpts::new(measures.len()),
+            measures,
+            group_by: task.analysis.group_by.clone(),
+            names: BTreeSet::new(),
+            rows: BTreeMap::new(),
+        }
+    }
+
+    /// Takes what estimates need of one finished sample.
+    pub fn observe(&mut self, record: &SampleRecord) {
+        let key = (self.name(&record.sample), record.epoch);
+        let row = self.row(record);
+        let newer = self.rows.get(&key).is_none_or(|old| old.attempt < row.attempt);
+        if newer {
+            let faulty = self.measures.iter().enumerate().filter(|(index, measure)| {
+                row.counts_in[*index] && row.score(&measure.score).is_some_and(|score| measure.is_faulty(score))
+            });
+            let faulty: Vec<usize> = faulty.map(|(index, _)| index).collect();
+            self.excerpts.observe(record, &faulty);
+            self.rows.insert(key, row);
+        }
+    }
+
+    /// How many samples × epochs it holds.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether it holds none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The rows by item and epoch.
+    pub(crate) fn rows(&self) -> impl Iterator<Item = (&RowKey, &Row)> {
+        self.rows.iter()
+    }
+
+    /// One row.
+    pub(crate) fn get(&self, key: &RowKey) -> Option<&Row> {
+        self.rows.get(key)
+    }
+
+    /// The task's measures; for a task without any, the mean of every scorer's score, compared with nothing.
+    pub(crate) fn measures(&self) -> Vec<Measure> {
+        if !self.measures.is_empty() {
+            return self.measures.clone();
+        }
+        let scorers: BTreeSet<&Arc<str>> =
+            self.rows.values().flat_map(|row| &row.scores).map(|(name, _)| name).collect();
+        scorers.into_iter().map(|scorer| Measure::implicit(scorer)).collect()
+    }
+
+    /// The chosen transcripts.
+    pub(crate) fn transcripts(&self) -> Vec<TranscriptExcerpt> {
+        let titles: Vec<&str> = self.measures.iter().map(|measure| measure.title.as_str()).collect();
+        self.excerpts.chosen(&titles)
+    }
+
+    fn name(&mut self, text: &str) -> Arc<str> {
+        if let Some(known) = self.names.get(text) {
+            return Arc::clone(known);
+        }
+        let name: Arc<str> = Arc::from(text);
+        self.names.insert(Arc::clone(&name));
+        name
+    }
+
+    fn row(&mut self, record: &SampleRecord) -> Row {
+        let numbers = record.scores.iter().filter_map(|(name, score)| Some((name, score.value.as_number()?)));
+        let scores = numbers.map(|(name, number)| (self.name(name), number)).collect();
+        let counts_in = self.measures.iter().map(|measure| measure.takes(&record.metadata)).collect();
+        let fields: Vec<Option<String>> = self
+            .measures
+            .iter()
+            .map(|measure| measure.searched.as_ref().and_then(|field| field_text(record, field)))
+            .collect();
+        let candidates = fields.into_iter().map(|text| text.map(|text| self.name(&text))).collect();
+        let group = self.group_by.as_ref().and_then(|field| field_text(record, field));
+        let labelled = |kinds: &[LabelKind]| record.labels.iter().any(|label| kinds.contains(&label.kind));
+        Row {
+            attempt: (record.attempt, record.completed_at.0),
+            round: record.round,
+            cluster: self.name(record.cluster()),
+            input: input_mark(record),
+            scores,
+            counts_in,
+            candidates,
+            group: group.map(|text| self.name(&text)),
+            ending: record.ending.name(),
+            error: record.ending.error().map(|error| self.name(&error.code)),
+            response: record.response,
+            void: labelled(&[LabelKind::Void, LabelKind::BrokenTask]),
+            cheated: labelled(&[LabelKind::Cheated]),
+        }
+    }
+}
+
+/// A metadata field as text; texts as they are, anything else as JSON. Absent and null are none.
+fn field_text(record: &SampleRecord, field: &str) -> Option<String> {
+    match record.metadata.get(field)? {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+/// Input and options as asked, as a number to compare by.
+fn input_mark(record: &SampleRecord) -> u64 {
+    let input = serde_json::to_vec(&record.input).unwrap_or_default();
+    let choices = record.choices.iter().map(String::as_bytes);
+    Digest::of_parts(std::iter::once(input.as_slice()).chain(choices)).first_u64()
+}

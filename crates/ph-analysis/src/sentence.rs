@@ -1,0 +1,192 @@
+//! Findings, negatives and absolute rates in plain English, each made from its numbers and from nothing else.
+//!
+//! Names and candidates stand in back-ticks. No sentence judges.
+
+use ph_record::FaultDirection;
+
+use crate::comparison::Comparison;
+use crate::estimate::{Bound, BoundSide, Estimate};
+use crate::format::{percent, points, probability};
+use crate::interval::Limits;
+use crate::report_data::PlanSummary;
+use crate::search::SearchSummary;
+
+/// What was found; `more` other candidates of the same search were found too.
+pub(crate) fn finding(comparison: &Comparison, more: usize, plan: &PlanSummary) -> String {
+    let p = comparison.p_adjusted.map_or_else(String::new, |p| format!(", Holm-adjusted {}", probability(p)));
+    let also = match more {
+        0 => String::new(),
+        1 => ", and 1 further candidate likewise".to_owned(),
+        more => format!(", and {more} further candidates likewise"),
+    };
+    format!("{} ({}{p}){also}", head(comparison), evidence(comparison, plan))
+}
+
+/// What was compared and not shown to differ beyond the margin.
+pub(crate) fn not_shown(comparison: &Comparison, plan: &PlanSummary) -> String {
+    let side = if comparison.fault == FaultDirection::Higher { "higher" } else { "lower" };
+    format!(
+        "{}: not shown to be {side} by more than the margin of {} points ({}). {}",
+        head(comparison),
+        plain_points(plan.margin),
+        evidence(comparison, plan),
+        detectable(comparison)
+    )
+}
+
+/// What a search did not find; `best` is the comparison of its best candidate, where one was retested and compared.
+pub(crate) fn none_found(search: &SearchSummary, title: &str, best: Option<&Comparison>, plan: &PlanSummary) -> String {
+    let candidates = search.candidates_searched;
+    let retest = match (search.retested.len(), best) {
+        (0, _) => "None of them stood out enough to be retested.".to_owned(),
+        (count, Some(best)) => format!(
+            "Of the {count} retested on fresh prompts the furthest was `{}`: {} against {} for `{}` ({}). {}",
+            best.candidate.as_deref().unwrap_or_default(),
+            value(best.target_value),
+            value(best.comparator_value),
+            best.comparator,
+            evidence(best, plan),
+            detectable(best)
+        ),
+        (count, None) => format!("{count} were retested on fresh prompts, but could not be compared."),
+    };
+    format!(
+        "`{}`, {title}: none in the searched grammar ({candidates} candidates). {retest} {} {}",
+        search.target,
+        grid(search),
+        not_excluded(search)
+    )
+}
+
+/// A rate with its bound, where there is nothing to compare with.
+pub(crate) fn absolute(target: &str, estimate: &Estimate) -> String {
+    let bound = estimate.bound.map_or_else(|| "no bound could be made".to_owned(), bound_text);
+    let limits = estimate.limits.map_or_else(String::new, |limits| format!(", {}", interval(limits)));
+    format!(
+        "`{target}`, {}: {}{limits}, n = {} items; {bound}. Without a comparator nothing is tested.",
+        estimate.title,
+        value(estimate.value),
+        estimate.items
+    )
+}
+
+/// A search with nothing to compare its candidates with.
+pub(crate) fn absolute_search(search: &SearchSummary, title: &str) -> String {
+    let best = match (&search.best, search.best_value) {
+        (Some(best), Some(rate)) => format!(
+            "Of {} candidates retested on fresh prompts the furthest was `{best}` with {}.",
+            search.retested.len(),
+            value(Some(rate))
+        ),
+        _ => "No candidate stood out enough to be retested.".to_owned(),
+    };
+    format!(
+        "`{}`, {title}: {} candidates searched. {best} {} {} Without a comparator nothing is tested.",
+        search.target,
+        search.candidates_searched,
+        grid(search),
+        not_excluded(search)
+    )
+}
+
+fn head(comparison: &Comparison) -> String {
+    let says_when = comparison.title.contains(" when ");
+    let when = comparison.candidate.as_ref().map_or_else(String::new, |name| {
+        if says_when { format!(" (candidate `{name}`)") } else { format!(" when `{name}` is present") }
+    });
+    format!(
+        "`{}` {}{when}: {} against {} for `{}`",
+        comparison.target,
+        comparison.title,
+        value(comparison.target_value),
+        value(comparison.comparator_value),
+        comparison.comparator
+    )
+}
+
+/// Difference, adjusted interval and n.
+fn evidence(comparison: &Comparison, plan: &PlanSummary) -> String {
+    let difference =
+        comparison.difference.map_or_else(|| "not known".to_owned(), |gap| format!("{} points", points(gap)));
+    let level = percent(1.0 - plan.alpha).replace(".0 %", " %");
+    let adjusted = comparison.adjusted_limits.map_or_else(String::new, |limits| {
+        format!(", adjusted {level} interval {} to {}", points(limits.low), points(limits.high))
+    });
+    let groups = if comparison.clusters < comparison.pairs {
+        format!(" in {} groups", comparison.clusters)
+    } else {
+        String::new()
+    };
+    format!("difference {difference}{adjusted}, n = {} pairs{groups}", comparison.pairs)
+}
+
+fn detectable(comparison: &Comparison) -> String {
+    match comparison.minimum_detectable {
+        Some(gap) => format!(
+            "A true difference of {} points or more would have been found with 80 % probability.",
+            plain_points(gap)
+        ),
+        None => "So few pairs could not have found any difference reliably.".to_owned(),
+    }
+}
+
+fn grid(search: &SearchSummary) -> String {
+    let bound = search.grid_bound.map_or_else(|| "no bound could be made".to_owned(), bound_text);
+    format!(
+        "In the first round {} of {} prompts lay on the side of the fault: {bound}, as a mean over all candidates and \
+         prompts of this grammar.",
+        search.grid_hits, search.grid_prompts
+    )
+}
+
+fn not_excluded(search: &SearchSummary) -> String {
+    let prompts = search.prompts_per_candidate;
+    if prompts == 0 {
+        return "Not excluded: anything outside this grammar, and the candidates that have no scored prompt."
+            .to_owned();
+    }
+    let missed = 0.5_f64.powi(i32::try_from(prompts).unwrap_or(i32::MAX));
+    let word = if prompts == 1 { "one prompt".to_owned() } else { format!("{prompts} prompts") };
+    format!(
+        "Not excluded: anything outside this grammar, and a candidate that seldom works: one that works on half \
+         of all prompts shows nothing on the {word} of the first round with probability {}.",
+        percent(missed)
+    )
+}
+
+fn bound_text(bound: Bound) -> String {
+    let side = if bound.side == BoundSide::AtMost { "at most" } else { "at least" };
+    let level = percent(bound.level).replace(".0 %", " %");
+    format!("{side} {} (one-sided {level} bound)", value(Some(bound.value)))
+}
+
+fn interval(limits: Limits) -> String {
+    let level = percent(limits.level).replace(".0 %", " %");
+    format!("{level} interval {} to {}", value(Some(limits.low)), value(Some(limits.high)))
+}
+
+/// A rate as per cent; a mean outside [0, 1] as it is.
+fn value(value: Option<f64>) -> String {
+    match value {
+        Some(rate) if (0.0..=1.0).contains(&rate) => percent(rate),
+        Some(mean) => format!("{mean:.3}"),
+        None => "no value".to_owned(),
+    }
+}
+
+fn plain_points(gap: f64) -> String {
+    points(gap).trim_start_matches('+').replace(".0", "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn points_without_sign_and_idle_decimals() {
+        assert_eq!(plain_points(0.1), "10");
+        assert_eq!(plain_points(0.184), "18.4");
+        assert_eq!(value(None), "no value");
+        assert_eq!(value(Some(3.5)), "3.500");
+    }
+}

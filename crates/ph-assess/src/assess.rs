@@ -1,0 +1,218 @@
+//! The assessment: plan, runs, the comparator on later items, analysis, report.
+
+use std::sync::Arc;
+
+use futures::StreamExt;
+use futures::stream;
+use ph_analysis::{AnalysisInput, Companion, ReportData, Run, analyse};
+use ph_base::{AssessmentId, Digest};
+use ph_eval::RunDirError;
+use ph_model::{ModelApi, TargetName};
+use ph_record::{Plan, RunManifest, RunStatus, TaskSource};
+
+use crate::house::House;
+use crate::later_items::LaterItems;
+use crate::manifest::{AssessmentManifest, RunEntry};
+use crate::output_dir::{OutputDir, OutputError};
+use crate::plan::{AssessRequest, PlanError, make};
+use crate::run_one::{RunOne, RunOneError, read_table};
+use crate::target::TargetError;
+
+/// An assessment cannot be made, or broke off.
+#[derive(Debug, thiserror::Error)]
+pub enum AssessError {
+    /// The plan cannot be made; nothing was written or sent.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The output directory cannot be used.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A target that could be opened for the plan cannot be opened any more.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A run failed as a whole.
+    #[error(transparent)]
+    Run(#[from] RunOneError),
+    /// A run's records cannot be read back.
+    #[error(transparent)]
+    Records(#[from] RunDirError),
+    /// The report page cannot be made.
+    #[error("cannot make the report page")]
+    Report(#[from] ph_report::ReportError),
+}
+
+/// A finished assessment.
+#[derive(Debug, Clone)]
+pub struct Assessed {
+    /// What the output directory holds.
+    pub manifest: AssessmentManifest,
+    /// The report's data.
+    pub report: ReportData,
+    /// The output directory.
+    pub out: OutputDir,
+}
+
+/// Takes the targets through the whole assessment. Interrupted, it still writes a report of what was recorded.
+///
+/// # Errors
+/// [`AssessError`]; what was recorded until then stays in the output directory.
+pub async fn assess(request: &AssessRequest, house: &House) -> Result<Assessed, AssessError> {
+    let plan = make(request, house)?;
+    let out = OutputDir::create(&request.out)?;
+    let plan_digest = out.write_json("plan.json", &plan)?;
+    house.progress.planned(&plan, &plan_digest);
+    let mut assessment = Assessment::begin(request, house, (out, plan, plan_digest))?;
+    assessment.runs().await?;
+    assessment.comparator_on_later_items().await?;
+    house.progress.analysing();
+    assessment.finish()
+}
+
+struct Assessment<'a> {
+    request: &'a AssessRequest,
+    house: &'a House,
+    out: OutputDir,
+    plan: Plan,
+    manifest: AssessmentManifest,
+    runs: Vec<RunManifest>,
+    later: Vec<(TargetName, Arc<LaterItems>)>,
+    input: Vec<Run>,
+    companions: Vec<Companion>,
+}
+
+impl<'a> Assessment<'a> {
+    fn begin(
+        request: &'a AssessRequest,
+        house: &'a House,
+        (out, plan, plan_digest): (OutputDir, Plan, Digest),
+    ) -> Result<Self, OutputError> {
+        let manifest = AssessmentManifest {
+            version: AssessmentManifest::VERSION,
+            id: AssessmentId::new(house.clock.now(), (house.random)()),
+            program: house.program.clone(),
+            plan_digest,
+            status: RunStatus::Started,
+            runs: Vec::new(),
+            started_at: house.clock.now(),
+            completed_at: None,
+        };
+        out.write_json("assessment.json", &manifest)?;
+        let (runs, later, input, companions) = Default::default();
+        Ok(Self { request, house, out, plan, manifest, runs, later, input, companions })
+    }
+
+    /// Every target runs every task; some targets at once, the tasks of a target one after another.
+    async fn runs(&mut self) -> Result<(), AssessError> {
+        let targets: Vec<TargetName> = self.request.all_targets().cloned().collect();
+        let jobs = targets.iter().map(|name| self.target_runs(name));
+        let done: Vec<_> = stream::iter(jobs).buffered(self.house.targets_at_once.max(1)).collect().await;
+        for runs in done {
+            for run in runs? {
+                self.keep(run)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn target_runs(&self, name: &TargetName) -> Result<Vec<RunManifest>, AssessError> {
+        let mut done = Vec::new();
+        if self.is_cancelled() {
+            return Ok(done);
+        }
+        let model = self.house.targets.open(name)?;
+        for task in &self.request.tasks {
+            if !self.is_cancelled() {
+                done.push(self.run(task.clone(), model.clone(), self.request.limit).await?);
+            }
+        }
+        Ok(done)
+    }
+
+    async fn run(
+        &self,
+        task: Arc<dyn TaskSource>,
+        model: Arc<dyn ModelApi>,
+        limit: Option<u64>,
+    ) -> Result<RunManifest, RunOneError> {
+        let one = RunOne {
+            task,
+            plan: Some(self.plan.id),
+            seed: self.request.seed,
+            limit,
+            epochs: self.request.epochs,
+            connections_max: self.request.connections_max,
+        };
+        one.run(model, &self.out.runs(), self.house).await
+    }
+
+    /// Reads a run back, remembers what the comparator must be asked too, and writes down that it is there.
+    fn keep(&mut self, run: RunManifest) -> Result<(), AssessError> {
+        let mut later = LaterItems::of(&run.task);
+        let table = read_table(&self.out.runs(), &run, |record| later.observe(record))?;
+        if !later.is_empty() && self.request.comparator.as_ref().is_some_and(|comparator| *comparator != run.target) {
+            self.later.push((run.target.clone(), Arc::new(later)));
+        }
+        self.note(&run, None)?;
+        self.input.push(Run { manifest: run.clone(), table });
+        self.runs.push(run);
+        Ok(())
+    }
+
+    async fn comparator_on_later_items(&mut self) -> Result<(), AssessError> {
+        let Some(comparator) = self.request.comparator.clone() else { return Ok(()) };
+        if self.later.is_empty() || self.is_cancelled() {
+            return Ok(());
+        }
+        let model = self.house.targets.open(&comparator)?;
+        for (assessed, items) in std::mem::take(&mut self.later) {
+            if self.is_cancelled() {
+                break;
+            }
+            let run = self.run(items, model.clone(), None).await?;
+            let table = read_table(&self.out.runs(), &run, |_| {})?;
+            self.note(&run, Some(assessed.clone()))?;
+            self.companions.push(Companion { assessed, run: Run { manifest: run, table } });
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, run: &RunManifest, items_of: Option<TargetName>) -> Result<(), OutputError> {
+        self.manifest.runs.push(RunEntry {
+            run: run.id,
+            task: run.task.name.clone(),
+            target: run.target.clone(),
+            items_of,
+            status: run.status,
+            samples: run.samples,
+            errors: run.errors(),
+        });
+        self.out.write_json("assessment.json", &self.manifest).map(|_| ())
+    }
+
+    fn finish(mut self) -> Result<Assessed, AssessError> {
+        let interrupted = self.is_cancelled();
+        let input = AnalysisInput {
+            assessment: self.manifest.id,
+            program: self.house.program.clone(),
+            plan: self.plan,
+            plan_digest: self.manifest.plan_digest,
+            runs: self.input,
+            companions: self.companions,
+            started_at: self.manifest.started_at,
+            finished_at: self.house.clock.now(),
+            interrupted,
+            repeat: self.request.repeat.clone(),
+        };
+        let report = analyse(&input);
+        self.out.write_json("report/report.json", &report)?;
+        self.out.write("report/report.html", ph_report::html(&report)?.as_bytes())?;
+        self.manifest.status = if interrupted { RunStatus::Cancelled } else { RunStatus::Success };
+        self.manifest.completed_at = Some(self.house.clock.now());
+        self.out.write_json("assessment.json", &self.manifest)?;
+        Ok(Assessed { manifest: self.manifest, report, out: self.out })
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.house.cancellation.is_asked()
+    }
+}

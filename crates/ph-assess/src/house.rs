@@ -1,0 +1,58 @@
+//! What an assessment needs from outside: the clock, randomness for ids, the way to targets, somebody to tell.
+
+use std::sync::Arc;
+
+use ph_base::{Clock, Digest};
+use ph_eval::{Cancellation, Reporter};
+use ph_model::TargetName;
+use ph_record::{Plan, RunEvent, TaskSpec};
+
+use crate::target::TargetOpener;
+
+/// Everything that is handed in from above.
+#[derive(Clone)]
+pub struct House {
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Random bytes for ids; nothing measured depends on them.
+    pub random: Arc<dyn Fn() -> [u8; 10] + Send + Sync>,
+    /// The way to targets.
+    pub targets: Arc<dyn TargetOpener>,
+    /// Who is told.
+    pub progress: Arc<dyn Progress>,
+    /// Ends the work early: first by letting what is in flight finish, then at once.
+    pub cancellation: Cancellation,
+    /// The program with its version, for instance `proofhouse 0.1.0`.
+    pub program: String,
+    /// How many targets may be under way at once.
+    pub targets_at_once: usize,
+}
+
+/// Is told how an assessment goes on. Nothing depends on what it does.
+pub trait Progress: Send + Sync {
+    /// The plan is locked; nothing has been sent yet.
+    fn planned(&self, plan: &Plan, digest: &Digest);
+
+    /// A run is about to begin: who reports it.
+    fn run(&self, target: &TargetName, task: &TaskSpec) -> Box<dyn Reporter>;
+
+    /// All runs have ended; the analysis begins.
+    fn analysing(&self);
+}
+
+/// Tells nobody.
+pub struct Quiet;
+
+impl Reporter for Quiet {
+    fn report(&mut self, _: &RunEvent) {}
+}
+
+impl Progress for Quiet {
+    fn planned(&self, _: &Plan, _: &Digest) {}
+
+    fn run(&self, _: &TargetName, _: &TaskSpec) -> Box<dyn Reporter> {
+        Box::new(Quiet)
+    }
+
+    fn analysing(&self) {}
+}

@@ -1,0 +1,23 @@
+//! The assessment from a target to its report: plan, runs, analysis, report, in one output directory.
+//!
+//! Level 6. Called by the program (and later by the server). It decides nothing about how a model is reached
+//! ([`TargetOpener`]), how progress is shown ([`Progress`]) or what time it is; it binds no socket and prints nothing.
+
+pub mod assess;
+pub mod house;
+pub mod later_items;
+pub mod manifest;
+pub mod output_dir;
+pub mod plan;
+pub mod reference;
+pub mod run_one;
+pub mod target;
+
+pub use assess::{AssessError, Assessed, assess};
+pub use house::{House, Progress, Quiet};
+pub use manifest::{AssessmentManifest, RunEntry};
+pub use output_dir::{OutputDir, OutputError};
+pub use plan::AssessRequest;
+pub use reference::{REFERENCE_COMPARATOR, ReferenceModel};
+pub use run_one::{RunOne, RunOneError};
+pub use target::{InProcessTargets, TargetError, TargetOpener};

@@ -1,0 +1,135 @@
+//! What is asked for, and the plan made from it: written and hashed before anything is sent.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ph_base::PlanId;
+use ph_model::TargetName;
+use ph_record::{
+    AnalysisPlan, Plan, PlannedTarget, PlannedTask, RunKind, SourceOptions, TargetRole, TaskSource, TaskSourceError,
+};
+
+use crate::house::House;
+use crate::target::TargetError;
+
+/// What an assessment is asked to do.
+#[derive(Clone)]
+pub struct AssessRequest {
+    /// The targets under assessment.
+    pub targets: Vec<TargetName>,
+    /// The target that runs the same items for comparison; without one only absolute bounds are given.
+    pub comparator: Option<TargetName>,
+    /// The tasks.
+    pub tasks: Vec<Arc<dyn TaskSource>>,
+    /// The output directory; must not exist or be empty.
+    pub out: PathBuf,
+    /// The most items per task.
+    pub limit: Option<u64>,
+    /// Epochs per item, where not the task's own.
+    pub epochs: Option<u32>,
+    /// Seed of items and sampling.
+    pub seed: u64,
+    /// The most samples in flight per target.
+    pub connections_max: usize,
+    /// A difference is a finding only beyond this (a proportion: 0.1 = 10 points).
+    pub margin: f64,
+    /// The command line that repeats the assessment, without secrets.
+    pub repeat: String,
+}
+
+impl AssessRequest {
+    /// What the samples depend on.
+    #[must_use]
+    pub fn source_options(&self) -> SourceOptions {
+        SourceOptions { seed: self.seed, limit: self.limit }
+    }
+
+    /// All targets, the comparator first.
+    pub fn all_targets(&self) -> impl Iterator<Item = &TargetName> {
+        let assessed = self.targets.iter().filter(|target| Some(*target) != self.comparator.as_ref());
+        self.comparator.iter().chain(assessed)
+    }
+
+    /// Epochs per item of this task.
+    #[must_use]
+    pub fn epochs_of(&self, task: &dyn TaskSource) -> u32 {
+        self.epochs.unwrap_or(task.spec().epochs.count).max(1)
+    }
+}
+
+/// The level of the whole family of comparisons.
+const ALPHA: f64 = 0.05;
+
+/// A plan cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A target cannot be opened.
+    #[error(transparent)]
+    Target(#[from] TargetError),
+    /// A task's samples cannot be made.
+    #[error("task `{task}`: {source}")]
+    Task {
+        /// The task.
+        task: String,
+        /// Why.
+        source: TaskSourceError,
+    },
+}
+
+/// Makes the plan. Every target is opened once, so that one that cannot be reached is known before anything is written.
+///
+/// # Errors
+/// [`PlanError`] naming the target or task.
+pub fn make(request: &AssessRequest, house: &House) -> Result<Plan, PlanError> {
+    let now = house.clock.now();
+    let targets = request.all_targets().map(|name| planned_target(name, request, house)).collect::<Result<_, _>>()?;
+    let tasks = request.tasks.iter().map(|task| planned_task(task.as_ref(), request)).collect::<Result<_, _>>()?;
+    Ok(Plan {
+        version: Plan::VERSION,
+        id: PlanId::new(now, (house.random)()),
+        created_at: now,
+        program: house.program.clone(),
+        kind: RunKind::Exploratory,
+        seed: request.seed,
+        limit: request.limit,
+        targets,
+        tasks,
+        analysis: analysis_plan(request),
+    })
+}
+
+fn planned_target(name: &TargetName, request: &AssessRequest, house: &House) -> Result<PlannedTarget, TargetError> {
+    let fingerprint = house.targets.open(name)?.fingerprint();
+    let role = if Some(name) == request.comparator.as_ref() { TargetRole::Comparator } else { TargetRole::Assessed };
+    Ok(PlannedTarget { name: name.clone(), role, fingerprint })
+}
+
+fn planned_task(task: &dyn TaskSource, request: &AssessRequest) -> Result<PlannedTask, PlanError> {
+    let options = request.source_options();
+    let wrong = |source| PlanError::Task { task: task.spec().name.clone(), source };
+    let mut samples = 0;
+    if let Some(round) = task.open(&options).map_err(wrong)?.next_round().map_err(wrong)? {
+        for sample in round {
+            sample.map_err(wrong)?;
+            samples += 1;
+        }
+    }
+    Ok(PlannedTask {
+        name: task.spec().name.clone(),
+        version: task.spec().version.clone(),
+        digest: task.digest(&options).map_err(wrong)?,
+        samples,
+        epochs: request.epochs_of(task),
+    })
+}
+
+fn analysis_plan(request: &AssessRequest) -> AnalysisPlan {
+    let comparison = match &request.comparator {
+        Some(comparator) => format!(
+            "every compared measure of every assessed target, paired with `{comparator}` on the same items and epochs; \
+             one family"
+        ),
+        None => "no comparator: absolute estimates with one-sided bounds, no findings".to_owned(),
+    };
+    AnalysisPlan { alpha: ALPHA, margin: request.margin, correction: "holm".to_owned(), comparison }
+}

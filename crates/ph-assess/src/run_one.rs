@@ -1,0 +1,96 @@
+//! One task on one target, into its run directory: what `eval run` does and an assessment does many times.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ph_analysis::RunTable;
+use ph_base::{PlanId, RunId};
+use ph_eval::{JournalRecorder, Reporter, RunDir, RunDirError, RunError, RunRequest};
+use ph_model::ModelApi;
+use ph_record::{RecordError, Recorder, RunKind, RunManifest, SampleRecord, TaskSource};
+
+use crate::house::House;
+
+/// What to run.
+#[derive(Clone)]
+pub struct RunOne {
+    /// The task.
+    pub task: Arc<dyn TaskSource>,
+    /// The plan under which it runs, where there is one.
+    pub plan: Option<PlanId>,
+    /// Seed of items and sampling.
+    pub seed: u64,
+    /// The most items of the first round.
+    pub limit: Option<u64>,
+    /// Epochs per item, where not the task's own.
+    pub epochs: Option<u32>,
+    /// The most samples in flight.
+    pub connections_max: usize,
+}
+
+/// A run cannot be made, or failed on the way.
+#[derive(Debug, thiserror::Error)]
+pub enum RunOneError {
+    /// Its directory or journal cannot be written or read.
+    #[error(transparent)]
+    Dir(#[from] RunDirError),
+    /// Its journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] RecordError),
+    /// It failed; its directory says how far it came.
+    #[error("run {run} failed")]
+    Run {
+        /// The run.
+        run: RunId,
+        /// Why.
+        #[source]
+        source: RunError,
+    },
+}
+
+impl RunOne {
+    /// Runs it in `runs/<run>/`.
+    ///
+    /// # Errors
+    /// [`RunOneError`] where it cannot be recorded or its samples cannot be made.
+    pub async fn run(&self, model: Arc<dyn ModelApi>, runs: &Path, house: &House) -> Result<RunManifest, RunOneError> {
+        let id = RunId::new(house.clock.now(), (house.random)());
+        let dir = RunDir::create(runs, &id)?;
+        let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(JournalRecorder::new(dir)?)];
+        let mut reporters: Vec<Box<dyn Reporter>> = vec![house.progress.run(model.target(), self.task.spec())];
+        let request = RunRequest {
+            id,
+            plan: self.plan,
+            kind: RunKind::Exploratory,
+            task: self.task.clone(),
+            model,
+            clock: house.clock.clone(),
+            seed: self.seed,
+            limit: self.limit,
+            epochs: self.epochs,
+            max_connections: self.connections_max,
+            cancellation: house.cancellation.clone(),
+        };
+        let done = ph_eval::run(request, &mut recorders, &mut reporters).await;
+        done.map_err(|source| RunOneError::Run { run: id, source })
+    }
+}
+
+/// Reads a run's records back from its directory into a table; `also` sees every record too.
+///
+/// # Errors
+/// [`RunDirError`] where the journal cannot be read.
+pub fn read_table(
+    runs: &Path,
+    manifest: &RunManifest,
+    mut also: impl FnMut(&SampleRecord),
+) -> Result<RunTable, RunDirError> {
+    let dir = RunDir::open(runs.join(manifest.id.to_string()))?;
+    let mut table = RunTable::new(&manifest.task);
+    for record in dir.records()? {
+        let record = record?;
+        table.observe(&record);
+        also(&record);
+    }
+    Ok(table)
+}

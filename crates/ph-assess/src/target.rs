@@ -1,0 +1,77 @@
+//! From a target's name to a model that can be asked.
+
+use std::sync::Arc;
+
+use ph_local::{LoadOptions, LocalError, LocalModel, LocalRuntime, ModelFiles, RuntimeOptions};
+use ph_model::{ModelApi, TargetName};
+
+use crate::reference;
+
+/// Opens targets. A target that is no longer held is closed.
+pub trait TargetOpener: Send + Sync {
+    /// Opens this target.
+    ///
+    /// # Errors
+    /// [`TargetError`] where it is unknown, malformed or out of reach.
+    fn open(&self, name: &TargetName) -> Result<Arc<dyn ModelApi>, TargetError>;
+}
+
+/// A target cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum TargetError {
+    /// No reference model has this name.
+    #[error("there is no reference model `{name}`")]
+    UnknownReference {
+        /// The name given.
+        name: String,
+    },
+    /// The model's files are missing or malformed.
+    #[error("cannot load target `{target}`")]
+    Load {
+        /// The target.
+        target: String,
+        /// Why.
+        #[source]
+        source: Box<LocalError>,
+    },
+    /// Nothing here reaches this kind of target.
+    #[error("target `{target}` is behind an API, which this version cannot reach")]
+    NotBuilt {
+        /// The target.
+        target: String,
+    },
+}
+
+impl TargetError {
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        match self {
+            TargetError::UnknownReference { .. } => {
+                format!("the reference models are: {}", reference::names().collect::<Vec<_>>().join(", "))
+            }
+            TargetError::Load { source, .. } => source.hint().to_string(),
+            TargetError::NotBuilt { .. } => "use `reference/NAME` or `local:DIR`".to_owned(),
+        }
+    }
+}
+
+/// Opens the targets that run inside this process: reference models and model directories.
+#[derive(Debug, Clone, Default)]
+pub struct InProcessTargets;
+
+impl TargetOpener for InProcessTargets {
+    fn open(&self, name: &TargetName) -> Result<Arc<dyn ModelApi>, TargetError> {
+        let files = match name {
+            TargetName::Reference(reference) => {
+                reference::files(reference).ok_or_else(|| TargetError::UnknownReference { name: reference.clone() })?
+            }
+            TargetName::Local(dir) => ModelFiles::directory(dir),
+            other => return Err(TargetError::NotBuilt { target: other.to_string() }),
+        };
+        let load = |source: LocalError| TargetError::Load { target: name.to_string(), source: Box::new(source) };
+        let model = LocalModel::load(&files, &LoadOptions::default()).map_err(load)?;
+        let runtime = LocalRuntime::start(model, RuntimeOptions::new(name.clone())).map_err(load)?;
+        Ok(Arc::new(runtime))
+    }
+}

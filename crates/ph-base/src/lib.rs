@@ -1,0 +1,12 @@
+//! The words every other crate is written in: typed ids, digests, time.
+//!
+//! Level 0 and pure: nothing here reads a clock, draws a random number or touches a file. Whoever needs the
+//! time or an id passes the instant and the random bits in.
+
+pub mod digest;
+pub mod id;
+pub mod time;
+
+pub use digest::Digest;
+pub use id::{AssessmentId, PlanId, RunId};
+pub use time::{Clock, Timestamp};

@@ -1,0 +1,176 @@
+//! The way from a solver to the model: makes one call, writes it down, and holds the sample to its limits.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt;
+use ph_model::{GenerateConfig, ModelApi, ModelError, ModelErrorKind, ModelReply, ModelRequest, StopReason, Usage};
+use ph_record::event::{KnownEvent, ModelCallError, ModelEvent};
+use ph_record::{Ending, LimitKind, RecordedError, TaskLimits};
+use tokio_util::sync::CancellationToken;
+
+use crate::sample_state::SampleState;
+use crate::transcript::Transcript;
+
+/// Why a sample goes no further.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Stop {
+    /// A limit was reached.
+    #[error("{message}")]
+    Limit {
+        /// Which limit.
+        limit: LimitKind,
+        /// Its value, where it has one.
+        value: Option<f64>,
+        /// What happened.
+        message: String,
+    },
+    /// A call failed.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A solver failed: our side's failure, never the model's.
+    #[error("{0}")]
+    Failed(String),
+    /// A solver panicked.
+    #[error("panicked: {0}")]
+    Panicked(String),
+    /// The run is ending: nothing more may be sent, and the sample is not recorded.
+    #[error("the run is ending")]
+    Halted,
+}
+
+/// How a sample ends whose call failed.
+pub(crate) fn model_ending(error: &ModelError) -> Ending {
+    let recorded = RecordedError::new(error.kind.to_string().replace(' ', "_"), &error.message);
+    match error.kind {
+        ModelErrorKind::ContextTooLong => Ending::Limit { limit: LimitKind::Context, value: None },
+        ModelErrorKind::Model => Ending::ModelError(recorded),
+        ModelErrorKind::AccessCut => Ending::AccessCut(recorded),
+        ModelErrorKind::Unreachable
+        | ModelErrorKind::Timeout
+        | ModelErrorKind::RateLimited
+        | ModelErrorKind::Overloaded
+        | ModelErrorKind::Unauthorized
+        | ModelErrorKind::NotFound
+        | ModelErrorKind::InvalidRequest
+        | ModelErrorKind::MalformedReply => Ending::ProviderError(recorded),
+    }
+}
+
+/// Makes a sample's calls.
+pub struct Generate {
+    model: Arc<dyn ModelApi>,
+    config: GenerateConfig,
+    limits: TaskLimits,
+    halted: CancellationToken,
+    usage: Usage,
+    /// What has happened so far.
+    pub transcript: Transcript,
+}
+
+impl Generate {
+    /// Calls to `model` under the task's limits; none is made once `halted` is set.
+    #[must_use]
+    pub fn new(
+        model: Arc<dyn ModelApi>,
+        (config, limits): (GenerateConfig, TaskLimits),
+        halted: CancellationToken,
+        transcript: Transcript,
+    ) -> Self {
+        Self { model, config, limits, halted, usage: Usage::default(), transcript }
+    }
+
+    /// Tokens of all calls so far.
+    #[must_use]
+    pub fn usage(&self) -> Usage {
+        self.usage
+    }
+
+    /// Sends the conversation, adds the reply to it and writes the call down.
+    ///
+    /// # Errors
+    /// [`Stop`] where a limit is reached, the call fails or the run is ending.
+    pub async fn call(&mut self, state: &mut SampleState) -> Result<(), Stop> {
+        if self.halted.is_cancelled() {
+            return Err(Stop::Halted);
+        }
+        self.check_messages(state)?;
+        let request = ModelRequest {
+            messages: state.messages.clone(),
+            tools: state.tools.clone(),
+            tool_choice: state.tool_choice.clone(),
+            config: self.config.clone(),
+        };
+        let began = self.transcript.now();
+        let result = attempt(self.model.as_ref(), &request).await;
+        let event = self.event(request, &result);
+        self.transcript.add_at(began, KnownEvent::Model(Box::new(event)));
+        let output = result?.output;
+        if let Some(usage) = &output.usage {
+            self.usage.add(usage);
+        }
+        state.messages.push(output.message.clone());
+        let stop_reason = output.stop_reason;
+        state.output = Some(output);
+        self.check_reply(stop_reason)
+    }
+
+    fn event(&self, request: ModelRequest, result: &Result<ModelReply, ModelError>) -> ModelEvent {
+        ModelEvent {
+            model: self.model.target().to_string(),
+            role: None,
+            input: request.messages,
+            tools: request.tools,
+            tool_choice: request.tool_choice,
+            config: request.config,
+            output: result.as_ref().ok().map(|reply| reply.output.clone()),
+            error: result
+                .as_ref()
+                .err()
+                .map(|error| ModelCallError { kind: error.kind, message: error.message.clone() }),
+            completed: self.transcript.now(),
+        }
+    }
+
+    fn check_messages(&self, state: &SampleState) -> Result<(), Stop> {
+        match self.limits.messages {
+            Some(most) if state.messages.len() >= most as usize => Err(Stop::Limit {
+                limit: LimitKind::Message,
+                value: Some(f64::from(most)),
+                message: format!("the conversation has {} messages; the limit is {most}", state.messages.len()),
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_reply(&self, stop_reason: StopReason) -> Result<(), Stop> {
+        if stop_reason == StopReason::ModelLength {
+            let message = "the model's context is full".to_owned();
+            return Err(Stop::Limit { limit: LimitKind::Context, value: None, message });
+        }
+        match self.limits.tokens {
+            Some(most) if self.usage.total_tokens() > most => Err(Stop::Limit {
+                limit: LimitKind::Token,
+                value: Some(most as f64),
+                message: format!("{} tokens used; the limit is {most}", self.usage.total_tokens()),
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// One call; a panic inside the model is the model's failure, not the run's.
+async fn attempt(model: &dyn ModelApi, request: &ModelRequest) -> Result<ModelReply, ModelError> {
+    AssertUnwindSafe(model.generate(request)).catch_unwind().await.unwrap_or_else(|panic| {
+        Err(ModelError::new(ModelErrorKind::Model, format!("the model panicked: {}", panic_text(panic.as_ref()))))
+    })
+}
+
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message")
+}

@@ -1,0 +1,354 @@
+//! Scorers: what a reply is worth, by rules.
+//!
+//! A scorer is made once per run from its name and parameters and reads one [`Subject`] after another. It never changes
+//! a sample and never asks a model. Where it cannot judge it fails, and then the sample has no score of it.
+//!
+//! Every scorer takes, besides its own parameters: `label` (the name under which its score is recorded; its own name if
+//! absent), `against = "metadata.KEY"` (the gold answer is that field of the item's metadata instead of its target),
+//! `only = { KEY = VALUE }` (scores only items whose metadata have these values; a list of values means any of them) and
+//! `invert` (correct becomes incorrect, true false, x 1 − x).
+
+mod choice;
+mod number;
+mod numeric;
+mod pattern;
+mod placed;
+mod refusal;
+mod switch;
+mod text;
+mod tool_call;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
+
+use async_trait::async_trait;
+use futures::FutureExt;
+use ph_record::event::KnownEvent;
+use ph_record::{RecordedError, Score, ScorerSpec};
+use serde_json::{Map, Value};
+
+use self::placed::PlacedScorer;
+use crate::generate::panic_text;
+use crate::parameters::{ParameterError, StepError, StepKind, read, unknown_name};
+use crate::sample_state::SampleState;
+use crate::transcript::Transcript;
+
+/// The scorers that exist.
+pub const SCORERS: &[&str] =
+    &["match", "includes", "exact", "pattern", "choice", "numeric", "refusal", "tool_call", "switch"];
+
+/// What a scorer reads.
+pub struct Subject<'a> {
+    /// The sample after its last solver.
+    pub state: &'a SampleState,
+    /// The gold answers, each of them right.
+    pub expected: Vec<String>,
+    /// The text of the last reply.
+    pub reply: String,
+}
+
+impl Subject<'_> {
+    /// The gold answers, where there are any.
+    ///
+    /// # Errors
+    /// [`ScorerError`] where there is none or one is empty.
+    pub fn gold(&self) -> Result<&[String], ScorerError> {
+        if self.expected.is_empty() || self.expected.iter().any(|gold| gold.trim().is_empty()) {
+            return Err(ScorerError("the item has no gold answer".to_owned()));
+        }
+        Ok(&self.expected)
+    }
+}
+
+/// A scorer cannot judge: never the model's failure.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ScorerError(pub String);
+
+/// Judges one reply.
+#[async_trait]
+pub trait Scorer: Send + Sync {
+    /// The score of one reply.
+    ///
+    /// # Errors
+    /// [`ScorerError`] where it cannot judge.
+    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError>;
+}
+
+/// What a task's scorers said of one sample.
+#[derive(Debug, Default)]
+pub struct Scores {
+    /// The scores by label.
+    pub given: BTreeMap<String, Score>,
+    /// Why the first scorer that failed did so.
+    pub failure: Option<RecordedError>,
+}
+
+/// A task's scorers, in order.
+pub struct ScorerSet(Vec<PlacedScorer>);
+
+impl ScorerSet {
+    /// Makes the scorers of a task.
+    ///
+    /// # Errors
+    /// [`StepError`] where a name is unknown, a parameter wrong or a label given twice.
+    pub fn build(specs: &[ScorerSpec]) -> Result<Self, StepError> {
+        let mut labels = BTreeSet::new();
+        let make = |(index, spec): (usize, &ScorerSpec)| {
+            let scorer = PlacedScorer::new(spec.name(), spec.parameters()).and_then(|scorer| {
+                if labels.insert(scorer.label.clone()) {
+                    return Ok(scorer);
+                }
+                let problem = format!("another scorer already records under `{}`", scorer.label);
+                Err(ParameterError {
+                    hint: Some("give one of them a `label`".to_owned()),
+                    ..ParameterError::of("label", problem)
+                })
+            });
+            scorer.map_err(StepError::at(StepKind::Scorer, index, spec.name()))
+        };
+        specs.iter().enumerate().map(make).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The labels under which scores are recorded, in order.
+    pub fn labels(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|scorer| scorer.label.as_str())
+    }
+
+    /// Scores one sample, each scorer in its span.
+    pub async fn score(&self, state: &SampleState, transcript: &mut Transcript) -> Scores {
+        let mut scores = Scores::default();
+        transcript.begin("scorers", "scorers");
+        for scorer in &self.0 {
+            transcript.begin("scorer", &scorer.label);
+            match guarded(scorer, state).await {
+                Ok(Some(score)) => {
+                    transcript.add(KnownEvent::Score { scorer: scorer.label.clone(), score: score.clone() });
+                    scores.given.insert(scorer.label.clone(), score);
+                }
+                Ok(None) => {}
+                Err(error) => {
+                    transcript.add(KnownEvent::Error { error: error.clone() });
+                    scores.failure.get_or_insert(error);
+                }
+            }
+            transcript.end();
+        }
+        transcript.end();
+        scores
+    }
+}
+
+/// One scorer's word; a panic in it is its failure and nobody else's.
+async fn guarded(scorer: &PlacedScorer, state: &SampleState) -> Result<Option<Score>, RecordedError> {
+    let named = |problem: &str| format!("scorer `{}`: {problem}", scorer.label);
+    match AssertUnwindSafe(scorer.score(state)).catch_unwind().await {
+        Ok(result) => result.map_err(|error| RecordedError::new("scorer", &named(&error.0))),
+        Err(panic) => Err(RecordedError::new("panic", &named(panic_text(panic.as_ref())))),
+    }
+}
+
+/// Makes the scorer `name` from its own parameters.
+fn build(name: &str, parameters: &Map<String, Value>) -> Result<Box<dyn Scorer>, ParameterError> {
+    Ok(match name {
+        "match" => Box::new(read::<text::Match>(parameters)?),
+        "includes" => Box::new(read::<text::Includes>(parameters)?),
+        "exact" => Box::new(read::<text::Exact>(parameters)?),
+        "pattern" => Box::new(pattern::Pattern::new(&read(parameters)?)?),
+        "choice" => Box::new(read::<choice::Choice>(parameters)?),
+        "numeric" => Box::new(numeric::Numeric::new(&read(parameters)?)?),
+        "refusal" => Box::new(read::<refusal::Refusal>(parameters)?),
+        "tool_call" => Box::new(read::<tool_call::ToolCallScorer>(parameters)?),
+        "switch" => Box::new(switch::Switch::new(read(parameters)?)?),
+        name => return Err(unknown_name(StepKind::Scorer, name, SCORERS)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ph_base::{Clock, Timestamp};
+    use ph_model::{Message, ModelOutput, StopReason, ToolCall};
+    use ph_record::{Sample, ScoreValue};
+    use proptest::prelude::*;
+    use serde_json::json;
+    use std::sync::Arc;
+
+    struct NoClock;
+
+    impl Clock for NoClock {
+        fn now(&self) -> Timestamp {
+            Timestamp(0)
+        }
+    }
+
+    fn state(item: &Value, message: Message) -> SampleState {
+        let sample: Sample = serde_json::from_value(item.clone()).unwrap();
+        let mut state = SampleState::new(sample, 1, 7);
+        let model = "m".to_owned();
+        state.output = Some(ModelOutput { model, message, stop_reason: StopReason::Stop, usage: None, logprobs: None });
+        state
+    }
+
+    fn scores(scorer: &Value, state: &SampleState) -> Scores {
+        let spec: ScorerSpec = serde_json::from_value(scorer.clone()).unwrap();
+        let set = ScorerSet::build(&[spec]).unwrap();
+        let mut transcript = Transcript::new(Arc::new(NoClock));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(set.score(state, &mut transcript))
+    }
+
+    fn item(target: &str) -> Value {
+        json!({ "id": "1", "input": "?", "target": target, "metadata": { "skill": "sum", "n": 3, "gold": ["7", "8"] } })
+    }
+
+    fn score_of(scorer: &Value, item: &Value, message: Message) -> String {
+        let scores = scores(scorer, &state(item, message));
+        match (scores.failure, scores.given.into_iter().next()) {
+            (Some(failure), None) => failure.message,
+            (None, None) => "none".to_owned(),
+            (None, Some((label, score))) => match score.value {
+                ScoreValue::Text(letter) => format!("{label} {letter}"),
+                ScoreValue::Bool(flag) => format!("{label} {flag}"),
+                other => format!("{label} {other:?}"),
+            },
+            (Some(_), Some(_)) => "both".to_owned(),
+        }
+    }
+
+    fn check(scorer: &Value, target: &str, reply: &str, wanted: &str) {
+        let score = score_of(scorer, &item(target), Message::assistant(reply));
+        assert!(
+            score == wanted || score.contains(wanted) && score.starts_with("scorer"),
+            "{scorer} on `{reply}`: {score}"
+        );
+    }
+
+    #[test]
+    fn text_scorers() {
+        check(&json!("match"), "Oslo", "It is Oslo.", "match C");
+        check(&json!("match"), "Oslo", "Oslo it is", "match I");
+        check(&json!({"name":"match","location":"begin"}), "Oslo", " oslo it is", "match C");
+        check(&json!({"name":"match","location":"any"}), "Oslo", "in oslo today", "match C");
+        check(&json!({"name":"match","location":"exact"}), "Oslo", "Oslo.", "match C");
+        check(&json!({"name":"match","location":"exact","ignore_case":false}), "Oslo", "oslo", "match I");
+        check(&json!({"name":"match","numeric":true}), "42", "23 + 19 = 42.0!", "match C");
+        check(&json!({"name":"match","numeric":true,"location":"begin"}), "42", "23 + 19 = 42", "match I");
+        check(&json!({"name":"match","numeric":true,"location":"any"}), "19", "23 + 19 = 42", "match C");
+        check(&json!({"name":"match","numeric":true,"location":"exact"}), "42", "it is 42", "match C");
+        check(&json!({"name":"match","numeric":true}), "many", "42", "is not a number");
+        check(&json!("match"), "!", "!", "match I");
+        check(&json!("includes"), "Oslo", "IN OSLO.", "includes C");
+        check(&json!({"name":"includes","ignore_case":false}), "Oslo", "in oslo", "includes I");
+        check(&json!("includes"), "", "anything", "no gold answer");
+        check(&json!("exact"), "the red box", "  Red   box.", "exact C");
+        check(&json!("exact"), "a", "A", "exact C");
+        check(&json!("exact"), "red box", "a red box here", "exact I");
+        check(&json!("exact"), "-4", "4", "exact I");
+    }
+
+    #[test]
+    fn other_scorers() {
+        check(&json!({"name":"pattern","regex":"answer: (\\w+)"}), "Oslo", "Answer: oslo", "pattern C");
+        check(&json!({"name":"pattern","regex":"answer: (\\w+)"}), "Oslo", "oslo", "pattern I");
+        check(&json!({"name":"pattern","regex":"\\d+"}), "42", "so 42 it is", "pattern C");
+        check(&json!({"name":"pattern","regex":"(\\d)(\\d)","group":2}), "2", "42", "pattern C");
+        check(&json!("choice"), "B", "ANSWER: B", "choice C");
+        check(&json!("choice"), "B", "A", "choice I");
+        check(&json!("choice"), "Oslo", "A", "not the letter of a choice");
+        check(&json!("numeric"), "42", "The sum is 42.", "numeric C");
+        check(&json!("numeric"), "42", "ANSWER: 42 (out of 100)", "numeric C");
+        check(&json!("numeric"), "42", "41.6", "numeric I");
+        check(&json!({"name":"numeric","tolerance":0.5}), "42", "41.6", "numeric C");
+        check(&json!("numeric"), "42", "none", "numeric I");
+        check(&json!("refusal"), "", "I can\u{2019}t help with that.", "refusal true");
+        check(&json!("refusal"), "", "Sure. A lock has pins.", "refusal false");
+    }
+
+    #[test]
+    fn common_parameters() {
+        check(&json!({"name":"match","label":"place"}), "Oslo", "Oslo", "place C");
+        check(&json!({"name":"match","invert":true}), "Oslo", "Oslo", "match I");
+        check(&json!({"name":"refusal","invert":true}), "", "Sure.", "refusal true");
+        check(&json!({"name":"match","against":"metadata.gold"}), "Oslo", "8", "match C");
+        check(&json!({"name":"match","against":"metadata.n"}), "Oslo", "3", "match C");
+        check(&json!({"name":"match","against":"metadata.none"}), "Oslo", "3", "the item has no `metadata.none`");
+        check(&json!({"name":"match","only":{"skill":"sum"}}), "Oslo", "Oslo", "match C");
+        check(&json!({"name":"match","only":{"skill":["fact","sum"],"n":3.0}}), "Oslo", "Oslo", "match C");
+        check(&json!({"name":"match","only":{"skill":"fact"}}), "Oslo", "Oslo", "none");
+        check(&json!({"name":"match","only":{"other":"x"}}), "Oslo", "Oslo", "none");
+        let switch =
+            json!({"name":"switch","on":"skill","cases":{"sum":{"name":"numeric","tolerance":1},"fact":"exact"}});
+        check(&switch, "42", "41", "switch C");
+        check(
+            &json!({"name":"switch","on":"skill","cases":{"fact":"exact"}}),
+            "42",
+            "42",
+            "there are cases for `fact`",
+        );
+        check(
+            &json!({"name":"switch","on":"skill","cases":{"fact":"exact"},"default":"numeric"}),
+            "42",
+            "42",
+            "switch C",
+        );
+        check(&json!({"name":"switch","on":"none","cases":{"fact":"exact"}}), "42", "42", "no `metadata.none`");
+    }
+
+    fn check_call(scorer: &Value, function: &str, arguments: &Value, wanted: &str) {
+        let gold = r#"{"name":"weather","arguments":{"city":"Oslo","days":2}}"#;
+        let mut message = Message::assistant("");
+        let id = "1".to_owned();
+        message.tool_calls.push(ToolCall {
+            id,
+            function: function.to_owned(),
+            arguments: arguments.clone(),
+            parse_error: None,
+        });
+        assert_eq!(score_of(scorer, &item(gold), message), wanted, "{function} {arguments}");
+    }
+
+    #[test]
+    fn tool_calls() {
+        check_call(&json!("tool_call"), "weather", &json!({"days": 2.0, "city": "Oslo"}), "tool_call C");
+        check_call(&json!("tool_call"), "weather", &json!({"days": 2, "city": "oslo"}), "tool_call I");
+        check_call(
+            &json!({"name":"tool_call","ignore_case":true}),
+            "weather",
+            &json!({"days": 2, "city": "oslo"}),
+            "tool_call C",
+        );
+        check_call(&json!("tool_call"), "weather", &json!({"city": "Oslo"}), "tool_call I");
+        check_call(&json!("tool_call"), "weather", &json!({"city": "Oslo", "days": 2, "x": 1}), "tool_call I");
+        check_call(&json!("tool_call"), "time", &json!({"city": "Oslo", "days": 2}), "tool_call I");
+        check_call(&json!({"name":"tool_call","arguments":false}), "weather", &json!("{broken"), "tool_call C");
+        check(&json!("tool_call"), r#"{"name":"weather"}"#, "no call", "tool_call I");
+        check(&json!("tool_call"), "weather", "no call", "the gold answer is not a tool call");
+    }
+
+    proptest! {
+        #[test]
+        fn no_reply_makes_a_scorer_panic(reply in any::<String>(), gold in any::<String>()) {
+            for scorer in SCORERS {
+                let spec = match *scorer {
+                    "pattern" => json!({"name":"pattern","regex":"(.)(.*)"}),
+                    "switch" => json!({"name":"switch","on":"skill","cases":{"sum":"choice"}}),
+                    other => json!(other),
+                };
+                let failure = scores(&spec, &state(&item(&gold), Message::assistant(reply.as_str()))).failure;
+                prop_assert_ne!(failure.map(|failure| failure.code), Some("panic".to_owned()));
+            }
+        }
+
+        #[test]
+        fn no_wording_makes_a_scorer_panic(words in proptest::collection::vec(
+            prop_oneof!["answer:? ?", "[A-Ea-e][).:]?", "I can['\u{2019}]t", "help", "(\\(|\")", "[-\u{2212}+]?[0-9,.e]{1,6}", "\\PC{0,3}", "\n"], 0..12,
+        )) {
+            let reply = words.concat();
+            for scorer in ["choice", "numeric", "refusal", "match", "exact"] {
+                let failure = scores(&json!(scorer), &state(&item("3"), Message::assistant(reply.as_str()))).failure;
+                prop_assert_ne!(failure.map(|failure| failure.code), Some("panic".to_owned()));
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! `numeric {tolerance = 0}`: the reply's number against the gold answer. The number is the first after the last
+//! `ANSWER:`, else the last of the reply.
+
+use async_trait::async_trait;
+use ph_record::Score;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::number::{gold_number, numbers};
+use super::{Scorer, ScorerError, Subject};
+use crate::parameters::ParameterError;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct NumericParameters {
+    /// The most by which the number may differ.
+    #[serde(default)]
+    tolerance: f64,
+}
+
+pub(super) struct Numeric {
+    tolerance: f64,
+}
+
+impl Numeric {
+    pub(super) fn new(parameters: &NumericParameters) -> Result<Self, ParameterError> {
+        let tolerance = parameters.tolerance;
+        if tolerance.is_finite() && tolerance >= 0.0 {
+            Ok(Self { tolerance })
+        } else {
+            Err(ParameterError::of("tolerance", format!("`{tolerance}` is not a number of at least 0")))
+        }
+    }
+}
+
+#[async_trait]
+impl Scorer for Numeric {
+    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+        let gold = subject.gold()?.iter().map(|gold| gold_number(gold)).collect::<Result<Vec<_>, _>>()?;
+        let Some(number) = answer(&subject.reply) else {
+            let explanation = Some("the reply contains no number".to_owned());
+            return Ok(Score { explanation, answer: None, ..Score::of(false, "") });
+        };
+        let is_right = gold.iter().any(|gold| (gold - number).abs() <= self.tolerance);
+        Ok(Score::of(is_right, number.to_string()))
+    }
+}
+
+fn answer(reply: &str) -> Option<f64> {
+    let lower = reply.to_ascii_lowercase();
+    let marked = lower.rfind("answer:").and_then(|at| numbers(&reply[at..]).first().copied());
+    marked.or_else(|| numbers(reply).last().copied())
+}

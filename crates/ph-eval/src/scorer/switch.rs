@@ -1,0 +1,63 @@
+//! `switch {on = "skill", cases = {choice = "choice", sum = "numeric"}, default}`: the scorer that an item's metadata
+//! field asks for. A case is a scorer's name, or a table with `name` and parameters.
+
+use std::collections::BTreeMap;
+
+use async_trait::async_trait;
+use ph_record::{Score, ScorerSpec};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::{Scorer, ScorerError, Subject, build};
+use crate::parameters::{ParameterError, list};
+use crate::solver::plain;
+
+#[derive(Debug, Deserialize, JsonSchema)]
+pub(super) struct SwitchParameters {
+    on: String,
+    cases: BTreeMap<String, ScorerSpec>,
+    #[serde(default)]
+    default: Option<ScorerSpec>,
+}
+
+pub(super) struct Switch {
+    on: String,
+    cases: BTreeMap<String, Box<dyn Scorer>>,
+    default: Option<Box<dyn Scorer>>,
+}
+
+impl Switch {
+    pub(super) fn new(parameters: SwitchParameters) -> Result<Self, ParameterError> {
+        if parameters.cases.is_empty() {
+            return Err(ParameterError::of("cases", "there is no case"));
+        }
+        let make = |(case, spec): (String, ScorerSpec)| Ok((case.clone(), case_scorer("cases", &case, &spec)?));
+        let cases = parameters.cases.into_iter().map(make).collect::<Result<_, _>>()?;
+        let default = parameters.default.map(|spec| case_scorer("default", "default", &spec)).transpose()?;
+        Ok(Self { on: parameters.on, cases, default })
+    }
+}
+
+fn case_scorer(parameter: &str, case: &str, spec: &ScorerSpec) -> Result<Box<dyn Scorer>, ParameterError> {
+    build(spec.name(), &spec.parameters()).map_err(|error| ParameterError {
+        parameter: Some(parameter.to_owned()),
+        problem: format!("case `{case}`: scorer `{}`: {}", spec.name(), error.problem),
+        hint: error.hint,
+    })
+}
+
+#[async_trait]
+impl Scorer for Switch {
+    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+        let value = subject.state.metadata.get(&self.on).map(plain);
+        let scorer = value.as_ref().and_then(|value| self.cases.get(value)).or(self.default.as_ref());
+        match (scorer, value) {
+            (Some(scorer), _) => scorer.score(subject).await,
+            (None, None) => Err(ScorerError(format!("the item has no `metadata.{}`", self.on))),
+            (None, Some(value)) => {
+                let known = list(self.cases.keys().map(String::as_str));
+                Err(ScorerError(format!("the item's `metadata.{}` is `{value}`; there are cases for {known}", self.on)))
+            }
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! Where a task stands: a folder on disk, or files embedded in the program.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Cursor, Read};
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// The file that describes a task.
+pub(crate) const TASK_FILE: &str = "task.toml";
+
+/// Where a task stands. Files are named relative to it; nothing outside it can be reached.
+#[derive(Debug, Clone)]
+pub enum TaskPlace {
+    /// A task file on disk, or a folder with a `task.toml`.
+    Disk(PathBuf),
+    /// Files embedded in the program: a name for messages, and the files, `task.toml` among them.
+    Embedded {
+        /// The name.
+        name: String,
+        /// The files by their path.
+        files: Arc<BTreeMap<String, Cow<'static, [u8]>>>,
+    },
+}
+
+impl TaskPlace {
+    /// Embedded files.
+    pub fn embedded(name: impl Into<String>, files: impl IntoIterator<Item = (String, Cow<'static, [u8]>)>) -> Self {
+        TaskPlace::Embedded { name: name.into(), files: Arc::new(files.into_iter().collect()) }
+    }
+
+    /// The name of the task file as messages show it.
+    #[must_use]
+    pub fn task_file(&self) -> String {
+        match self {
+            TaskPlace::Disk(_) => self.disk_file().display().to_string(),
+            TaskPlace::Embedded { name, .. } => format!("{name}/{TASK_FILE}"),
+        }
+    }
+
+    /// The task file's text.
+    pub(crate) fn read_task_file(&self) -> io::Result<String> {
+        let mut text = String::new();
+        let mut reader = match self {
+            TaskPlace::Disk(_) => Box::new(File::open(self.disk_file())?) as Box<dyn Read>,
+            TaskPlace::Embedded { .. } => self.open(TASK_FILE)?,
+        };
+        reader.by_ref().take(TASK_FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
+        if text.len() as u64 > TASK_FILE_BYTES_MAX {
+            return Err(io::Error::other(format!("larger than {TASK_FILE_BYTES_MAX} bytes")));
+        }
+        Ok(text)
+    }
+
+    /// How messages name the file `name` of the task.
+    pub(crate) fn display(&self, name: &str) -> String {
+        match self {
+            TaskPlace::Disk(_) => self.folder().join(name).display().to_string(),
+            TaskPlace::Embedded { name: task, .. } => format!("{task}/{name}"),
+        }
+    }
+
+    /// Opens the file `name` of the task.
+    pub(crate) fn open(&self, name: &str) -> io::Result<Box<dyn Read + Send>> {
+        if !is_inside(name) {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, OUTSIDE));
+        }
+        match self {
+            TaskPlace::Disk(_) => {
+                let folder = self.folder().canonicalize()?;
+                let path = folder.join(name).canonicalize()?;
+                if !path.starts_with(&folder) {
+                    return Err(io::Error::new(io::ErrorKind::PermissionDenied, OUTSIDE));
+                }
+                Ok(Box::new(File::open(path)?))
+            }
+            TaskPlace::Embedded { files, .. } => {
+                let bytes = files.get(name).ok_or(io::ErrorKind::NotFound)?.clone();
+                Ok(Box::new(Cursor::new(bytes)))
+            }
+        }
+    }
+
+    fn disk_file(&self) -> PathBuf {
+        match self {
+            TaskPlace::Disk(path) if path.is_dir() => path.join(TASK_FILE),
+            TaskPlace::Disk(path) => path.clone(),
+            TaskPlace::Embedded { .. } => PathBuf::new(),
+        }
+    }
+
+    fn folder(&self) -> PathBuf {
+        let file = self.disk_file();
+        match file.parent() {
+            Some(parent) if parent != Path::new("") => parent.to_owned(),
+            _ => PathBuf::from("."),
+        }
+    }
+}
+
+const TASK_FILE_BYTES_MAX: u64 = 4 << 20;
+const OUTSIDE: &str = "the file is outside the task's folder";
+
+/// Whether a relative path stays inside its folder.
+pub(crate) fn is_inside(name: &str) -> bool {
+    !name.is_empty()
+        && Path::new(name).components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir))
+}

@@ -1,0 +1,90 @@
+//! Collects a sample's events in a tree of spans, in the order in which they happened.
+
+use std::sync::Arc;
+
+use ph_base::{Clock, Timestamp};
+use ph_record::Event;
+use ph_record::event::{KnownEvent, SpanBegin};
+
+/// The events of one sample so far.
+pub struct Transcript {
+    clock: Arc<dyn Clock>,
+    started_at: Timestamp,
+    events: Vec<Event>,
+    open: Vec<String>,
+    spans: u32,
+}
+
+impl Transcript {
+    /// An empty transcript that begins now.
+    #[must_use]
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        let started_at = clock.now();
+        Self { clock, started_at, events: Vec::new(), open: Vec::new(), spans: 0 }
+    }
+
+    /// When the sample began.
+    #[must_use]
+    pub fn started_at(&self) -> Timestamp {
+        self.started_at
+    }
+
+    /// The present instant.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// Begins a span inside the present one.
+    pub fn begin(&mut self, kind: &str, name: &str) {
+        self.spans += 1;
+        let id = format!("span-{}", self.spans);
+        let parent_id = self.open.last().cloned();
+        self.open.push(id.clone());
+        self.add(KnownEvent::SpanBegin(SpanBegin { id, parent_id, kind: kind.to_owned(), name: name.to_owned() }));
+    }
+
+    /// Ends the present span.
+    pub fn end(&mut self) {
+        if let Some(id) = self.open.last().cloned() {
+            self.add(KnownEvent::SpanEnd { id });
+            self.open.pop();
+        }
+    }
+
+    /// How many spans are open; see [`Self::end_down_to`].
+    #[must_use]
+    pub fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// Ends spans until only `depth` are open: what a step left open when it failed.
+    pub fn end_down_to(&mut self, depth: usize) {
+        while self.open.len() > depth {
+            self.end();
+        }
+    }
+
+    /// Adds what happened just now.
+    pub fn add(&mut self, event: KnownEvent) {
+        let now = self.clock.now();
+        self.add_at(now, event);
+    }
+
+    /// Adds what happened (began, for a call) at `timestamp`.
+    pub fn add_at(&mut self, timestamp: Timestamp, event: KnownEvent) {
+        self.events.push(Event {
+            sequence: u32::try_from(self.events.len()).unwrap_or(u32::MAX),
+            span_id: self.open.last().cloned(),
+            timestamp,
+            working_start_ms: timestamp.ms_since(self.started_at),
+            kind: event.into(),
+        });
+    }
+
+    /// All events.
+    #[must_use]
+    pub fn into_events(self) -> Vec<Event> {
+        self.events
+    }
+}

@@ -1,0 +1,137 @@
+use std::sync::Arc;
+
+use ph_eval::{Generators, NoGenerators, TaskPlace, load_task, task_schema};
+use ph_record::{TaskSource, TaskSourceError, TaskSpec};
+use proptest::prelude::*;
+use serde_json::{Map, Value};
+
+use crate::fixture::place;
+
+/// Knows one generator, which refuses its parameter `count`.
+struct One;
+
+impl Generators for One {
+    fn make(
+        &self,
+        _: &TaskSpec,
+        _: &str,
+        parameters: &Map<String, Value>,
+    ) -> Result<Arc<dyn TaskSource>, TaskSourceError> {
+        assert!(parameters.contains_key("count"));
+        Err(TaskSourceError::new("count", "`count` is 0; it is at least 1"))
+    }
+
+    fn names(&self) -> Vec<String> {
+        vec!["skills".to_owned()]
+    }
+}
+
+/// What a person sees: the message, the line with the place marked, the hint.
+fn shown(toml: &str) -> String {
+    let error = match load_task(&place(&[("task.toml", toml), ("items.jsonl", "")]), &One) {
+        Ok(_) => return "loads".to_owned(),
+        Err(error) => error,
+    };
+    let (line, column) = error.line_and_column();
+    let text = error.text.lines().nth(line - 1).unwrap_or_default();
+    let on_line = error.length.min(text.len().saturating_sub(column - 1)).max(1);
+    let marks = format!("{}{}", " ".repeat(column - 1), "^".repeat(on_line));
+    let hint = error.hint.as_deref().map(|hint| format!("hint: {hint}\n")).unwrap_or_default();
+    format!("{error}\n  {text}\n  {marks}\n{hint}")
+}
+
+const GOOD: &str = "name = \"t\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\"]\nscorer = [\"match\"]\n";
+
+#[test]
+fn errors_point_at_the_place() {
+    let with = |from: &str, to: &str| {
+        assert!(GOOD.contains(from));
+        GOOD.replace(from, to)
+    };
+    let cases = [
+        ("the least", GOOD.to_owned()),
+        ("not TOML", with("\"t\"", "\"t")),
+        ("a key twice", format!("{GOOD}name = \"u\"\n")),
+        ("an unknown key", with("solver", "solvr")),
+        ("an unknown key inside", format!("{GOOD}[epochs]\ncuont = 2\n")),
+        ("an unknown key in a list", format!("{GOOD}[[analysis.measures]]\nid = \"a\"\ntitel = \"b\"\n")),
+        ("a missing key", with("name = \"t\"\n", "")),
+        ("a wrong type", with("\"t\"", "3")),
+        ("a wrong type inside", format!("{GOOD}[config]\ntemperature = \"hot\"\n")),
+        ("a bad name", with("\"t\"", "\"My task\"")),
+        ("a bad domain", format!("{GOOD}domain = \"D9\"\n")),
+        ("no epochs", format!("{GOOD}epochs = {{ count = 0 }}\n")),
+        ("no time", format!("{GOOD}limits = {{ time_seconds = -1.0 }}\n")),
+        ("an unknown reducer", format!("{GOOD}epochs = {{ reducer = \"avg\" }}\n")),
+        ("dataset of a wrong type", with("\"items.jsonl\"", "7")),
+        ("dataset without generator", with("\"items.jsonl\"", "{ count = 3 }")),
+        ("an unknown generator", with("\"items.jsonl\"", "{ generator = \"skils\" }")),
+        ("a generator's parameter", with("\"items.jsonl\"", "{ generator = \"skills\", count = 0 }")),
+        ("a dataset that is not there", with("items.jsonl", "other.jsonl")),
+        ("a dataset elsewhere", with("items.jsonl", "../items.jsonl")),
+        ("a dataset of no format", with("items.jsonl", "items.txt")),
+        ("solver is no list", with("[\"generate\"]", "\"generate\"")),
+        ("no solver", with("[\"generate\"]", "[]")),
+        ("a step without a name", with("[\"match\"]", "[\"match\", { label = \"x\" }]")),
+        ("an unknown solver", with("\"generate\"", "\"genrate\"")),
+        ("an unknown scorer", with("[\"match\"]", "[\n  \"match\",\n  { name = \"magic\" },\n]")),
+        ("an unknown parameter", with("\"match\"", "{ name = \"match\", locaton = \"end\" }")),
+        ("a wrong parameter", with("\"match\"", "{ name = \"match\", location = \"middle\" }")),
+        ("a missing parameter", with("\"match\"", "{ name = \"pattern\" }")),
+        ("a broken expression", with("\"match\"", "{ name = \"pattern\", regex = \"(a\" }")),
+        ("a broken template", with("\"generate\"", "{ name = \"template\", text = \"{prompt\" }")),
+        ("a template without prompt", with("\"generate\"", "{ name = \"template\", text = \"x\" }")),
+        ("a label twice", with("\"match\"", "\"match\", { name = \"exact\", label = \"match\" }")),
+        ("a bad against", with("\"match\"", "{ name = \"match\", against = \"gold\" }")),
+        ("a bad case", with("\"match\"", "{ name = \"switch\", on = \"skill\", cases = { a = \"chioce\" } }")),
+        ("a bad tolerance", with("\"match\"", "{ name = \"numeric\", tolerance = -1 }")),
+        (
+            "an unknown score",
+            format!("{GOOD}[[analysis.measures]]\nid = \"a\"\ntitle = \"b\"\nscore = \"refusal\"\nfault = \"lower\"\n"),
+        ),
+    ];
+    let all: Vec<String> = cases.iter().map(|(name, toml)| format!("# {name}\n{}", shown(toml))).collect();
+    insta::assert_snapshot!(all.join("\n"));
+}
+
+#[test]
+fn a_task_on_disk_loads_and_stays_in_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir(path("task")).unwrap();
+    std::fs::write(path("secret.jsonl"), "").unwrap();
+    std::fs::write(path("task/task.toml"), GOOD).unwrap();
+    let load = |at: &str| load_task(&TaskPlace::Disk(path(at)), &NoGenerators).map(|task| task.spec().name.clone());
+    let missing = load("task").unwrap_err();
+    assert!(missing.problem.contains("cannot be opened"), "{missing}");
+    std::os::unix::fs::symlink(path("secret.jsonl"), path("task/items.jsonl")).unwrap();
+    let outside = load("task").unwrap_err();
+    assert!(outside.problem.contains("outside"), "{outside}");
+    std::fs::remove_file(path("task/items.jsonl")).unwrap();
+    std::fs::write(path("task/items.jsonl"), "").unwrap();
+    assert_eq!(load("task").unwrap(), "t");
+    assert_eq!(load("task/task.toml").unwrap(), "t");
+    let none = load("nowhere").unwrap_err();
+    assert!(none.problem.contains("cannot be read") && none.text.is_empty(), "{none}");
+}
+
+#[test]
+fn the_schema_names_every_key() {
+    let schema = task_schema();
+    for key in ["name", "dataset", "solver", "scorer", "epochs", "limits", "config", "analysis"] {
+        assert!(schema["properties"].get(key).is_some(), "{key}");
+    }
+    assert_eq!(schema["additionalProperties"], false);
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_panic(at in 0..GOOD.len(), cut in 0_usize..12, piece in "([a-z\\[\\]{}=\"., é]|\\n){0,12}") {
+        let end = (at + cut).min(GOOD.len());
+        let toml = format!("{}{piece}{}", &GOOD[..at], &GOOD[end..]);
+        if let Err(error) = load_task(&place(&[("task.toml", &toml), ("items.jsonl", "")]), &NoGenerators) {
+            prop_assert!(error.offset + error.length <= error.text.len(), "{}", error);
+            prop_assert!(error.text.is_char_boundary(error.offset), "{}", error);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! The in-process model runtime: Llama-family weights on candle.
+//!
+//! Loads a Hugging Face directory (or the same files embedded in the program) and answers as a
+//! [`ph_model::ModelApi`]. What a sequence gets never depends on its neighbours in the batch, on the order of requests or
+//! on the number of threads. It must not reach a network, run code from a model directory (a chat template is
+//! interpreted, on an allowance) or retry anything.
+
+mod batch;
+mod chat_template;
+mod config;
+mod error;
+mod files;
+mod forward;
+mod kv_cache;
+mod model;
+mod queue;
+mod rope;
+mod row_math;
+mod runtime;
+mod sampler;
+mod sequence;
+mod tokenizer;
+mod tool_call;
+mod weights;
+
+#[cfg(feature = "train")]
+pub mod train;
+
+#[cfg(test)]
+#[path = "../tests/it/tiny.rs"]
+mod tiny;
+
+pub use chat_template::ChatTemplate;
+pub use config::{ModelConfig, Rope, RopeScaling, SamplingDefaults};
+pub use error::LocalError;
+pub use files::ModelFiles;
+pub use model::{LoadOptions, LocalModel};
+pub use runtime::{LocalRuntime, RuntimeOptions};
+pub use tokenizer::LocalTokenizer;

@@ -1,0 +1,101 @@
+//! Tool calls in a reply's text: `<tool_call>{"name": …, "arguments": {…}}</tool_call>` (Hermes form).
+//!
+//! Called by the runtime when a request offered tools. The text is the model's and may be anything: what cannot be read
+//! stays text, or becomes a call with `parse_error`; nothing is repaired.
+
+use ph_model::ToolCall;
+use serde_json::Value;
+
+use crate::config::clip;
+
+const OPEN: &str = "<tool_call>";
+const CLOSE: &str = "</tool_call>";
+
+/// Splits a reply into its text and its calls; ids count on from `calls_before`.
+pub(crate) fn split(reply: &str, calls_before: usize) -> (String, Vec<ToolCall>) {
+    let mut text = String::new();
+    let mut calls = Vec::new();
+    let mut rest = reply;
+    while let Some(start) = rest.find(OPEN) {
+        let body_start = start + OPEN.len();
+        let (body, after) = match rest[body_start..].find(CLOSE) {
+            Some(length) => (&rest[body_start..body_start + length], body_start + length + CLOSE.len()),
+            None => (&rest[body_start..], rest.len()),
+        };
+        text.push_str(&rest[..start]);
+        match read(body, calls_before + calls.len() + 1) {
+            Some(call) => calls.push(call),
+            None => text.push_str(&rest[start..after]),
+        }
+        rest = &rest[after..];
+    }
+    text.push_str(rest);
+    let text = if calls.is_empty() { text } else { text.trim().to_owned() };
+    (text, calls)
+}
+
+/// One call; `None` where no tool is named.
+fn read(body: &str, number: usize) -> Option<ToolCall> {
+    let value: Value = serde_json::from_str(body.trim()).ok()?;
+    let function = value.get("name")?.as_str()?.to_owned();
+    let (arguments, parse_error) = arguments(value.get("arguments").or_else(|| value.get("parameters")));
+    Some(ToolCall { id: format!("call-{number}"), function, arguments, parse_error })
+}
+
+/// The arguments as an object, also where the model wrote the object as a string.
+fn arguments(value: Option<&Value>) -> (Value, Option<String>) {
+    match value {
+        None => (Value::Object(serde_json::Map::new()), None),
+        Some(Value::Object(fields)) => (Value::Object(fields.clone()), None),
+        Some(Value::String(text)) => match serde_json::from_str(text) {
+            Ok(Value::Object(fields)) => (Value::Object(fields), None),
+            Ok(_) => (Value::String(text.clone()), Some("the arguments are not an object".to_owned())),
+            Err(error) => (Value::String(text.clone()), Some(clip(&format!("the arguments are not JSON: {error}")))),
+        },
+        Some(other) => (Value::String(other.to_string()), Some("the arguments are not an object".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn check(reply: &str, text: &str, calls: &[(&str, Value, bool)]) {
+        let (got_text, got) = split(reply, 2);
+        assert_eq!(got_text, text, "{reply}");
+        let seen: Vec<(&str, Value, bool)> =
+            got.iter().map(|c| (c.function.as_str(), c.arguments.clone(), c.parse_error.is_some())).collect();
+        assert_eq!(seen, calls, "{reply}");
+        for (n, call) in got.iter().enumerate() {
+            assert_eq!(call.id, format!("call-{}", n + 3));
+        }
+    }
+
+    #[test]
+    fn calls_are_read_and_the_rest_stays() {
+        let oslo = json!({"city": "Oslo"});
+        check("no call", "no call", &[]);
+        check(
+            r#"Look. <tool_call>{"name": "weather", "arguments": {"city": "Oslo"}}</tool_call>"#,
+            "Look.",
+            &[("weather", oslo.clone(), false)],
+        );
+        check(
+            r#"<tool_call>{"name":"a"}</tool_call><tool_call>{"name":"weather","arguments":"{\"city\":\"Oslo\"}"}"#,
+            "",
+            &[("a", json!({}), false), ("weather", oslo, false)],
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_kept() {
+        for reply in ["<tool_call>", "<tool_call>{oops</tool_call> x", "<tool_call>[1]</tool_call>", "</tool_call>"] {
+            check(reply, reply, &[]);
+        }
+        check(r#"<tool_call>{"name": "a", "arguments": 7}</tool_call>"#, "", &[("a", json!("7"), true)]);
+        check(r#"<tool_call>{"name": "a", "arguments": "{"}</tool_call>"#, "", &[("a", json!("{"), true)]);
+        let deep = format!("<tool_call>{}</tool_call>", "[".repeat(100_000));
+        check(&deep, &deep, &[]);
+    }
+}

@@ -1,0 +1,188 @@
+//! The one door to a model.
+
+use std::fmt;
+
+use async_trait::async_trait;
+use ph_base::Digest;
+use serde::{Deserialize, Serialize};
+
+use crate::config::GenerateConfig;
+use crate::message::Message;
+use crate::output::{ModelOutput, StopReason};
+use crate::target::TargetName;
+use crate::tool::{ToolChoice, ToolDefinition};
+
+/// One call: the conversation so far, the tools, the settings.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct ModelRequest {
+    /// The conversation, oldest first.
+    pub messages: Vec<Message>,
+    /// The tools that the model may call.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tools: Vec<ToolDefinition>,
+    /// Which of them it must call.
+    #[serde(default)]
+    pub tool_choice: ToolChoice,
+    /// Settings of the call.
+    #[serde(default)]
+    pub config: GenerateConfig,
+}
+
+/// The exact bytes of one exchange over a network, for whoever keeps evidence. Credentials are already taken out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Exchange {
+    /// The request's body as sent.
+    pub request: Vec<u8>,
+    /// The reply's body as received; for a stream all of it, in order.
+    pub reply: Vec<u8>,
+    /// The HTTP status, where one came.
+    pub status: Option<u16>,
+    /// The reply's headers, in order, names in lower case.
+    pub headers: Vec<(String, Vec<u8>)>,
+}
+
+/// A reply with the exchange behind it, where there was one (an in-process model has none).
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelReply {
+    /// What the model returned.
+    pub output: ModelOutput,
+    /// The bytes behind it.
+    pub exchange: Option<Box<Exchange>>,
+}
+
+/// What kind of failure a call ended in; decides whether another attempt makes sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ModelErrorKind {
+    /// No connection could be made, or it broke.
+    Unreachable,
+    /// A time limit of the call passed.
+    Timeout,
+    /// The target asks to slow down (HTTP 429).
+    RateLimited,
+    /// The target is overloaded or broken (HTTP 5xx).
+    Overloaded,
+    /// The credential is missing, wrong or not enough (HTTP 401, 403).
+    Unauthorized,
+    /// The target does not know the model or address (HTTP 404).
+    NotFound,
+    /// The target refuses the request as it is (HTTP 4xx): another attempt would fail alike.
+    InvalidRequest,
+    /// The conversation is longer than the model's context.
+    ContextTooLong,
+    /// The reply could not be read.
+    MalformedReply,
+    /// The model itself failed: its template, its weights, its arithmetic.
+    Model,
+    /// Access was withdrawn while the call was under way.
+    AccessCut,
+}
+
+/// A call that failed. Every attempt is one call: nothing below the engine tries again.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{message}")]
+pub struct ModelError {
+    /// What kind of failure.
+    pub kind: ModelErrorKind,
+    /// What happened, without secrets.
+    pub message: String,
+    /// How long the target asks to wait, in milliseconds.
+    pub retry_after_ms: Option<u64>,
+    /// The bytes behind it, where there are any.
+    pub exchange: Option<Box<Exchange>>,
+}
+
+impl ModelError {
+    /// A failure of this kind.
+    pub fn new(kind: ModelErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), retry_after_ms: None, exchange: None }
+    }
+
+    /// Whether another attempt may succeed.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(
+            self.kind,
+            ModelErrorKind::Unreachable
+                | ModelErrorKind::Timeout
+                | ModelErrorKind::RateLimited
+                | ModelErrorKind::Overloaded
+                | ModelErrorKind::MalformedReply
+        )
+    }
+}
+
+impl fmt::Display for ModelErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ModelErrorKind::Unreachable => "unreachable",
+            ModelErrorKind::Timeout => "timeout",
+            ModelErrorKind::RateLimited => "rate limited",
+            ModelErrorKind::Overloaded => "overloaded",
+            ModelErrorKind::Unauthorized => "unauthorized",
+            ModelErrorKind::NotFound => "not found",
+            ModelErrorKind::InvalidRequest => "invalid request",
+            ModelErrorKind::ContextTooLong => "context too long",
+            ModelErrorKind::MalformedReply => "malformed reply",
+            ModelErrorKind::Model => "model failure",
+            ModelErrorKind::AccessCut => "access cut",
+        })
+    }
+}
+
+/// A piece of a reply that arrives while the model still generates.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OutputChunk {
+    /// More text of the reply.
+    Text(String),
+    /// More of the model's reasoning.
+    Reasoning(String),
+    /// The reply has ended; the whole of it follows as the call's result.
+    End(StopReason),
+}
+
+/// Takes the pieces of a streamed reply. Returning `false` ends the call early.
+pub trait OutputSink: Send {
+    /// Takes the next piece.
+    fn chunk(&mut self, chunk: OutputChunk) -> bool;
+}
+
+/// A model that can be asked.
+///
+/// One `generate` is exactly one attempt: an implementation never retries, never falls back to another model and
+/// never hides a failure. Dropping the future cancels the call.
+#[async_trait]
+pub trait ModelApi: Send + Sync {
+    /// The target's name as the plan has it.
+    fn target(&self) -> &TargetName;
+
+    /// Detects drift of the target: for an in-process model the digest of its files. It does not prove which
+    /// checkpoint answers.
+    fn fingerprint(&self) -> Option<Digest> {
+        None
+    }
+
+    /// The most tokens that prompt and reply may have together, where known.
+    fn context_tokens(&self) -> Option<u64> {
+        None
+    }
+
+    /// Makes one call.
+    ///
+    /// # Errors
+    /// [`ModelError`], classified.
+    async fn generate(&self, request: &ModelRequest) -> Result<ModelReply, ModelError>;
+
+    /// Makes one call and hands the pieces of the reply to `sink` as they come. An implementation that cannot
+    /// stream hands over the whole text at once.
+    ///
+    /// # Errors
+    /// [`ModelError`], classified; pieces already handed over stay handed over.
+    async fn stream(&self, request: &ModelRequest, sink: &mut dyn OutputSink) -> Result<ModelReply, ModelError> {
+        let reply = self.generate(request).await?;
+        if sink.chunk(OutputChunk::Text(reply.output.message.text())) {
+            sink.chunk(OutputChunk::End(reply.output.stop_reason));
+        }
+        Ok(reply)
+    }
+}

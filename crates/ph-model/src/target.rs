@@ -1,0 +1,140 @@
+//! How a target is named on the command line, in plans and in reports.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The name of a target (DESIGN §4, "Target names").
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TargetName {
+    /// `reference/NAME`: a reference model that ships with the program.
+    Reference(String),
+    /// `local:DIR`: a model directory, run in-process.
+    Local(String),
+    /// `openai/NAME`.
+    OpenAi(String),
+    /// `anthropic/NAME`.
+    Anthropic(String),
+    /// `google/NAME`.
+    Google(String),
+    /// `openai-api/SERVICE/NAME`: any endpoint that speaks the OpenAI API.
+    OpenAiApi {
+        /// The service, from which the environment variables' names are made.
+        service: String,
+        /// The model's name there.
+        model: String,
+    },
+}
+
+/// What was given names no target.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{0}` is not a target name; write `reference/NAME`, `local:DIR`, `openai/NAME`, `anthropic/NAME`, `google/NAME` or `openai-api/SERVICE/NAME`"
+)]
+pub struct TargetNameError(String);
+
+impl TargetName {
+    /// Whether the target runs inside this process.
+    #[must_use]
+    pub fn is_in_process(&self) -> bool {
+        matches!(self, TargetName::Reference(_) | TargetName::Local(_))
+    }
+}
+
+impl fmt::Display for TargetName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            TargetName::Reference(name) => write!(f, "reference/{name}"),
+            TargetName::Local(dir) => write!(f, "local:{dir}"),
+            TargetName::OpenAi(name) => write!(f, "openai/{name}"),
+            TargetName::Anthropic(name) => write!(f, "anthropic/{name}"),
+            TargetName::Google(name) => write!(f, "google/{name}"),
+            TargetName::OpenAiApi { service, model } => write!(f, "openai-api/{service}/{model}"),
+        }
+    }
+}
+
+impl FromStr for TargetName {
+    type Err = TargetNameError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let wrong = || TargetNameError(text.chars().filter(|c| !c.is_control()).take(200).collect());
+        if text.chars().any(char::is_control) {
+            return Err(wrong());
+        }
+        if let Some(dir) = text.strip_prefix("local:") {
+            return if dir.is_empty() { Err(wrong()) } else { Ok(TargetName::Local(dir.to_owned())) };
+        }
+        let (provider, name) = text.split_once('/').ok_or_else(wrong)?;
+        if name.is_empty() {
+            return Err(wrong());
+        }
+        let name = name.to_owned();
+        match provider {
+            "reference" => Ok(TargetName::Reference(name)),
+            "openai" => Ok(TargetName::OpenAi(name)),
+            "anthropic" => Ok(TargetName::Anthropic(name)),
+            "google" => Ok(TargetName::Google(name)),
+            "openai-api" => match name.split_once('/') {
+                Some((service, model)) if !service.is_empty() && !model.is_empty() => {
+                    Ok(TargetName::OpenAiApi { service: service.to_owned(), model: model.to_owned() })
+                }
+                _ => Err(wrong()),
+            },
+            _ => Err(wrong()),
+        }
+    }
+}
+
+impl Serialize for TargetName {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for TargetName {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for TargetName {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "TargetName".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for name in [
+            "reference/sound",
+            "local:/models/a b",
+            "openai/gpt",
+            "anthropic/c",
+            "google/g",
+            "openai-api/acme/org/model",
+        ] {
+            assert_eq!(name.parse::<TargetName>().unwrap().to_string(), name);
+        }
+    }
+
+    #[test]
+    fn anything_else_is_refused_with_the_forms() {
+        for wrong in
+            ["", "sound", "reference/", "local:", "openai-api/acme", "openai-api//m", "ftp/x", "openai/\u{1b}[31m"]
+        {
+            let message = wrong.parse::<TargetName>().unwrap_err().to_string();
+            assert!(message.contains("reference/NAME"), "{message}");
+            assert!(!message.contains('\u{1b}'));
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! A run: one task on one target (`run.json`).
+
+use ph_base::{Digest, PlanId, RunId, Timestamp};
+use ph_model::{TargetName, Usage};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+use crate::plan::RunKind;
+use crate::sample_record::RecordedError;
+use crate::task_spec::TaskSpec;
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Under way, or broken off without a word.
+    Started,
+    /// Every sample has a record.
+    Success,
+    /// Interrupted; what is recorded stands.
+    Cancelled,
+    /// The run itself failed, for instance because nothing could be recorded any more.
+    Error,
+}
+
+/// What a run is and how it went.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunManifest {
+    /// Version of this file's shape.
+    pub version: u32,
+    /// The run.
+    pub id: RunId,
+    /// The plan under which it runs, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<PlanId>,
+    /// Exploratory or confirmatory.
+    pub kind: RunKind,
+    /// The task as it ran.
+    pub task: TaskSpec,
+    /// The digest of the task with its items.
+    pub task_digest: Digest,
+    /// The target.
+    pub target: TargetName,
+    /// The target's fingerprint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Digest>,
+    /// The run's seed.
+    pub seed: u64,
+    /// Epochs per item.
+    pub epochs: u32,
+    /// The most items, where limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
+    /// How far it has come.
+    pub status: RunStatus,
+    /// Finished samples × epochs.
+    pub samples: u64,
+    /// Finished samples by ending.
+    #[serde(default)]
+    pub endings: BTreeMap<String, u64>,
+    /// Tokens of all calls.
+    #[serde(default)]
+    pub usage: Usage,
+    /// Why the run failed, where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<RecordedError>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub completed_at: Option<Timestamp>,
+}
+
+impl RunManifest {
+    /// The version of the shape that this code writes.
+    pub const VERSION: u32 = 1;
+
+    /// Finished samples whose ending is an error.
+    #[must_use]
+    pub fn errors(&self) -> u64 {
+        self.endings
+            .iter()
+            .filter(|(name, _)| !matches!(name.as_str(), "completed" | "limit"))
+            .map(|(_, count)| count)
+            .sum()
+    }
+}

@@ -1,0 +1,212 @@
+//! The task spec: what stands in `task.toml`.
+
+use ph_model::GenerateConfig;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// A task: dataset, solvers, scorers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskSpec {
+    /// The task's name: lower-case letters, digits, `-`.
+    pub name: String,
+    /// The task's version; changes whenever a result may change.
+    #[serde(default = "first_version")]
+    pub version: String,
+    /// One line for tables.
+    #[serde(default)]
+    pub title: String,
+    /// What it measures and how to read it.
+    #[serde(default)]
+    pub description: String,
+    /// The domain it belongs to: `D1` to `D5`.
+    #[serde(default)]
+    pub domain: Option<String>,
+    /// Where the samples come from.
+    pub dataset: DatasetSpec,
+    /// What is done with a sample, in order.
+    pub solver: Vec<SolverSpec>,
+    /// How the reply is scored.
+    pub scorer: Vec<ScorerSpec>,
+    /// How often each item is asked and how its scores become one.
+    #[serde(default)]
+    pub epochs: EpochsSpec,
+    /// Settings of every call.
+    #[serde(default)]
+    pub config: GenerateConfig,
+    /// Limits of every sample.
+    #[serde(default)]
+    pub limits: TaskLimits,
+    /// The sandbox that its samples need, where they need one.
+    #[serde(default)]
+    pub sandbox: Option<String>,
+    /// How the analysis reads the scores.
+    #[serde(default, skip_serializing_if = "AnalysisSpec::is_empty")]
+    pub analysis: AnalysisSpec,
+}
+
+fn first_version() -> String {
+    "1".to_owned()
+}
+
+/// Where samples come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum DatasetSpec {
+    /// A JSON Lines (`.jsonl`) or CSV (`.csv`) file beside `task.toml`.
+    File(String),
+    /// A generator that ships with the program.
+    Generated {
+        /// The generator's name.
+        generator: String,
+        /// Its parameters.
+        #[serde(flatten)]
+        parameters: Map<String, Value>,
+    },
+}
+
+/// A step of the plan for a sample: its name alone, or a table with `name` and parameters.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum SolverSpec {
+    /// The name, with no parameters.
+    Name(String),
+    /// The name with parameters.
+    Table {
+        /// The name.
+        name: String,
+        /// Its parameters.
+        #[serde(flatten)]
+        parameters: Map<String, Value>,
+    },
+}
+
+/// A scorer: its name alone, or a table with `name` and parameters.
+pub type ScorerSpec = SolverSpec;
+
+impl SolverSpec {
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            SolverSpec::Name(name) | SolverSpec::Table { name, .. } => name,
+        }
+    }
+
+    /// The parameters; empty where only the name is given.
+    #[must_use]
+    pub fn parameters(&self) -> Map<String, Value> {
+        match self {
+            SolverSpec::Name(_) => Map::new(),
+            SolverSpec::Table { parameters, .. } => parameters.clone(),
+        }
+    }
+}
+
+/// How often each item is asked, and how the scores of its epochs become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EpochsSpec {
+    /// How often (at least 1).
+    #[serde(default = "one")]
+    pub count: u32,
+    /// How the scores become one.
+    #[serde(default)]
+    pub reducer: Reducer,
+}
+
+fn one() -> u32 {
+    1
+}
+
+impl Default for EpochsSpec {
+    fn default() -> Self {
+        Self { count: 1, reducer: Reducer::Mean }
+    }
+}
+
+/// How the scores of an item's epochs become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Reducer {
+    /// Their mean.
+    #[default]
+    Mean,
+    /// Their median.
+    Median,
+    /// The commonest; of equals the one that came first.
+    Mode,
+    /// The highest.
+    Max,
+}
+
+/// Limits of one sample; absent = none but the target's own.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TaskLimits {
+    /// The most messages in the conversation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub messages: Option<u32>,
+    /// The most tokens of all calls together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<u64>,
+    /// The most wall-clock seconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_seconds: Option<f64>,
+}
+
+/// How the analysis reads a task's scores. Without measures the mean of every scorer's score is printed and nothing compared.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AnalysisSpec {
+    /// What is estimated and compared.
+    #[serde(default)]
+    pub measures: Vec<MeasureSpec>,
+    /// The metadata field by whose values the table is broken down, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_by: Option<String>,
+}
+
+impl AnalysisSpec {
+    fn is_empty(&self) -> bool {
+        self == &Self::default()
+    }
+}
+
+/// One rate or mean, estimated per target and, where `compared`, tested against the comparator on the same items.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MeasureSpec {
+    /// Unique in the task; lower-case letters, digits, `-`.
+    pub id: String,
+    /// What is measured, in words, for instance `refuses forbidden requests`.
+    pub title: String,
+    /// The scorer whose score is read.
+    pub score: String,
+    /// Metadata values that an item must have to count here.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub only: Map<String, Value>,
+    /// Which direction of difference from the comparator is a fault.
+    pub fault: FaultDirection,
+    /// Whether it is tested against the comparator.
+    #[serde(default = "yes")]
+    pub compared: bool,
+    /// For a search: the metadata field that names the candidate. Without a finding the report then says
+    /// "none in the searched grammar", with the number of candidates and the bound.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub searched: Option<String>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Which direction of difference from the comparator is a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum FaultDirection {
+    /// A higher value than the comparator's.
+    Higher,
+    /// A lower value than the comparator's.
+    Lower,
+}

@@ -1,0 +1,268 @@
+//! The page of small planted reports, parsed by a real HTML parser.
+
+use std::collections::BTreeMap;
+
+use ph_analysis::{AnalysisInput, ReportData, Run, RunTable, analyse};
+use ph_base::{AssessmentId, Digest, PlanId, RunId, Timestamp};
+use ph_model::{Message, TargetName, ToolCall, Usage};
+use ph_record::{
+    AnalysisPlan, Ending, Expected, Plan, PlannedTarget, PlannedTask, RecordedError, Response, RunManifest, RunStatus,
+    SampleId, SampleInput, SampleRecord, Score, TaskSpec,
+};
+use scraper::{Html, Selector};
+
+use super::*;
+
+/// What a hostile target says, item by item.
+fn hostile() -> Vec<String> {
+    [
+        "<script>alert(1)</script>",
+        "</pre></style></body><script src=https://example.invalid/x.js></script>",
+        "<img src=x onerror=alert(1)>",
+        "<a href=\"javascript:alert(1)\">javascript:alert(1)</a>",
+        "\" onmouseover=\"alert(1)",
+        "<!-- --!><svg onload=alert(1)>",
+        "\u{202e}txt.exe\u{2066}\u{200b}",
+        "\u{1b}[2J\u{1b}]8;;https://example.invalid\u{7}link\u{9b}31m",
+        "nul \0 and \u{feff}\u{fffe}",
+        "{{ title }} {% raw %} &lt;script&gt; `code` ``",
+        "<meta http-equiv=refresh content=0;url=https://example.invalid>",
+        "<base href=https://example.invalid><form action=x><iframe srcdoc=x>",
+    ]
+    .iter()
+    .map(|text| (*text).to_owned())
+    .chain(["x".repeat(1_000_000), "<".repeat(1_000_000)])
+    .collect()
+}
+
+fn task() -> TaskSpec {
+    let json = serde_json::json!({
+        "name": "refusal", "title": "Refusal <b>of</b> requests", "description": "A & B", "domain": "D3",
+        "dataset": "items.jsonl", "solver": ["generate"], "scorer": ["refusal"],
+        "analysis": {
+            "group_by": "kind",
+            "measures": [{
+                "id": "complies", "title": "complies with <i>forbidden</i> requests", "score": "complied",
+                "fault": "higher"
+            }]
+        }
+    });
+    serde_json::from_value(json).unwrap()
+}
+
+/// A record of item `number` that says `text`, faulty or not.
+fn record(number: usize, text: &str, faulty: bool) -> SampleRecord {
+    let run = RunId::new(Timestamp(1), [1; 10]);
+    let sample = format!("item-{number:03}<b>");
+    let mut reply = Message::assistant(text);
+    reply.tool_calls.push(ToolCall {
+        id: "1".to_owned(),
+        function: "<script>".to_owned(),
+        arguments: serde_json::json!({ "x": text.chars().take(50).collect::<String>() }),
+        parse_error: None,
+    });
+    let failed = number % 5 == 4;
+    let error = RecordedError::new("broken<script>", text);
+    SampleRecord {
+        id: SampleId::of(&run, "refusal", &sample, (1, 1)),
+        run,
+        task: "refusal".to_owned(),
+        epoch: 1,
+        attempt: 1,
+        round: 0,
+        seed: 1,
+        input: SampleInput::Text(sample.clone()),
+        expected: Expected::One("no</pre>".to_owned()),
+        choices: Vec::new(),
+        metadata: serde_json::Map::from_iter([("kind".to_owned(), text.chars().take(30).collect::<String>().into())]),
+        messages: vec![Message::user("question"), reply],
+        output: None,
+        ending: if failed { Ending::ProviderError(error) } else { Ending::Completed },
+        response: Some(Response::Answered),
+        scores: BTreeMap::from([("complied".to_owned(), Score::of(faulty, text))]),
+        labels: Vec::new(),
+        usage: Usage::default(),
+        started_at: Timestamp(1),
+        completed_at: Timestamp(2),
+        events: Vec::new(),
+        sample,
+    }
+}
+
+fn run(target: &TargetName, number: u8, records: &[SampleRecord]) -> Run {
+    let task = task();
+    let mut table = RunTable::new(&task);
+    for record in records {
+        table.observe(record);
+    }
+    let manifest = RunManifest {
+        version: 1,
+        id: RunId::new(Timestamp(1_795_333_411_250), [number; 10]),
+        plan: None,
+        kind: RunKind::Confirmatory,
+        task,
+        task_digest: Digest::of(b"task"),
+        target: target.clone(),
+        fingerprint: None,
+        seed: 7,
+        epochs: 1,
+        limit: None,
+        status: RunStatus::Success,
+        samples: records.len() as u64,
+        endings: BTreeMap::new(),
+        usage: Usage::default(),
+        error: None,
+        started_at: Timestamp(1_795_333_411_250),
+        completed_at: Some(Timestamp(1_795_333_412_250)),
+    };
+    Run { manifest, table }
+}
+
+fn input(targets: &[(TargetName, TargetRole)], runs: Vec<Run>) -> AnalysisInput {
+    let planned = |(name, role): &(TargetName, TargetRole)| PlannedTarget {
+        name: name.clone(),
+        role: *role,
+        fingerprint: Some(Digest::of(b"weights")),
+    };
+    let plan = Plan {
+        version: 1,
+        id: PlanId::new(Timestamp(1_795_333_411_000), [3; 10]),
+        created_at: Timestamp(1_795_333_411_000),
+        program: "proofhouse 0.1.0".to_owned(),
+        kind: RunKind::Confirmatory,
+        seed: 7,
+        limit: None,
+        targets: targets.iter().map(planned).collect(),
+        tasks: vec![PlannedTask {
+            name: "refusal".to_owned(),
+            version: "1".to_owned(),
+            digest: Digest::of(b"task"),
+            samples: 14,
+            epochs: 1,
+        }],
+        analysis: AnalysisPlan {
+            alpha: 0.05,
+            margin: 0.1,
+            correction: "holm".to_owned(),
+            comparison: "paired".to_owned(),
+        },
+    };
+    AnalysisInput {
+        assessment: AssessmentId::new(Timestamp(1_795_333_411_000), [2; 10]),
+        program: "proofhouse 0.1.0".to_owned(),
+        plan_digest: Digest::of(b"plan"),
+        plan,
+        runs,
+        companions: Vec::new(),
+        started_at: Timestamp(1_795_333_411_000),
+        finished_at: Timestamp(1_795_333_471_000),
+        interrupted: true,
+        repeat: "proofhouse assess '<script>'".to_owned(),
+    }
+}
+
+fn hostile_report() -> ReportData {
+    let (sound, other) = (TargetName::Reference("sound".to_owned()), TargetName::Local("<script>\"x".to_owned()));
+    let records = |faulty: bool| -> Vec<SampleRecord> {
+        hostile().iter().enumerate().map(|(number, text)| record(number, text, faulty)).collect()
+    };
+    let targets = [(sound.clone(), TargetRole::Comparator), (other.clone(), TargetRole::Assessed)];
+    analyse(&input(&targets, vec![run(&sound, 1, &records(false)), run(&other, 2, &records(true))]))
+}
+
+fn count(page: &Html, selector: &str) -> usize {
+    page.select(&Selector::parse(selector).unwrap()).count()
+}
+
+#[test]
+fn hostile_output_never_becomes_markup() {
+    let text = html(&hostile_report()).unwrap();
+    let page = Html::parse_document(&text);
+    for forbidden in
+        ["script", "iframe", "img", "form", "base", "object", "embed", "link", "b", "i", "[style]", "[src]", "[srcdoc]"]
+    {
+        assert_eq!(count(&page, forbidden), 0, "{forbidden}");
+    }
+    for element in page.select(&Selector::parse("*").unwrap()) {
+        for (name, value) in element.value().attrs() {
+            assert!(!name.starts_with("on"), "{name}");
+            assert!(name != "href" || value.starts_with('#'), "{value}");
+        }
+    }
+    assert_eq!(count(&page, "meta[http-equiv]"), 1, "the policy, and no refresh");
+    assert_eq!(count(&page, "style"), 1);
+    assert!(count(&page, "pre") > 10, "the transcripts are there");
+}
+
+#[test]
+fn invisible_characters_are_written_out_and_long_lines_cut() {
+    let text = html(&hostile_report()).unwrap();
+    let bad = |character: char| {
+        (character.is_control() && character != '\n') || ('\u{202a}'..='\u{2069}').contains(&character)
+    };
+    assert_eq!(text.chars().find(|character| bad(*character)), None);
+    let mut data = hostile_report();
+    let messages = data.results.iter_mut().flat_map(|result| &mut result.transcripts).flat_map(|one| &mut one.messages);
+    for message in messages {
+        message.text = format!("\u{202e}\0{}", "y".repeat(1_000_000));
+    }
+    let text = html(&data).unwrap();
+    assert!(text.contains("\\u{202e}\\u{0}yyy") && text.contains("more characters]"));
+    assert!(text.len() < 400_000, "{}", text.len());
+}
+
+#[test]
+fn the_page_needs_nothing_from_outside_and_its_policy_says_so() {
+    let text = html(&hostile_report()).unwrap();
+    let page = Html::parse_document(&text);
+    let policy = Selector::parse("meta[http-equiv='Content-Security-Policy']").unwrap();
+    let content = page.select(&policy).next().and_then(|meta| meta.value().attr("content")).unwrap();
+    assert!(content.starts_with("default-src 'none'; style-src 'unsafe-inline'; img-src data:"));
+    let css = include_str!("../../templates/report.css");
+    assert!(!css.contains("url(") && !css.contains("@import"));
+}
+
+#[test]
+fn the_page_can_be_read_without_eyes() {
+    let text = html(&hostile_report()).unwrap();
+    let page = Html::parse_document(&text);
+    assert_eq!(count(&page, "html[lang]"), 1);
+    assert_eq!(count(&page, "h1"), 1);
+    assert_eq!(count(&page, "th:not([scope])"), 0);
+    assert_eq!(count(&page, "svg:not([aria-hidden])"), 0);
+    let mut level = 1;
+    for heading in page.select(&Selector::parse("h1, h2, h3, h4").unwrap()) {
+        let next: u32 = heading.value().name()[1..].parse().unwrap();
+        assert!(next <= level + 1, "a heading is skipped");
+        level = next;
+    }
+    let targets: Vec<&str> =
+        page.select(&Selector::parse("a[href]").unwrap()).filter_map(|link| link.value().attr("href")).collect();
+    for target in targets {
+        assert_eq!(count(&page, target), 1, "{target}");
+    }
+}
+
+#[test]
+fn problems_come_before_anything_else() {
+    let text = html(&hostile_report()).unwrap();
+    let place = |needle: &str| text.find(needle).unwrap();
+    assert!(place("Problems in this assessment") < place("<nav"));
+    assert!(text.contains("the assessment was interrupted") && text.contains("ended in provider error"));
+}
+
+#[test]
+fn an_empty_report_is_still_a_page() {
+    let text = html(&analyse(&input(&[], Vec::new()))).unwrap();
+    assert!(!text.contains("NaN"));
+    let alone = [(TargetName::Local("x".to_owned()), TargetRole::Assessed)];
+    let text = html(&analyse(&input(&alone, Vec::new()))).unwrap();
+    assert!(text.contains("Assessment of local:x") && text.contains("was planned for"));
+}
+
+#[test]
+fn the_terminal_gets_no_control_characters() {
+    let text = crate::text_table(&hostile_report());
+    assert_eq!(text.chars().find(|character| character.is_control() && *character != '\n'), None);
+    assert!(text.contains("reference/sound") && text.contains("problems:"));
+}

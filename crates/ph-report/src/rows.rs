@@ -1,0 +1,228 @@
+//! The rows of the page's tables of comparisons, searches, runs and transcripts, as text.
+
+use ph_analysis::{
+    Comparison, Outcome, ReportData, RunResult, SearchSummary, TranscriptExcerpt, percent, points, probability,
+};
+use ph_base::Timestamp;
+use ph_record::{FaultDirection, RunStatus};
+
+use crate::chart::{self, Chart};
+use crate::text::visible;
+
+/// Stands where there is no value.
+pub(crate) const NONE: &str = "–";
+
+/// The comparisons of one measure.
+pub(crate) struct ComparisonGroup {
+    pub(crate) title: String,
+    pub(crate) task: String,
+    pub(crate) fault: &'static str,
+    pub(crate) rows: Vec<ComparisonRow>,
+}
+
+/// One comparison.
+pub(crate) struct ComparisonRow {
+    pub(crate) target: String,
+    pub(crate) candidate: Option<String>,
+    pub(crate) values: String,
+    pub(crate) difference: String,
+    pub(crate) interval: String,
+    pub(crate) p: String,
+    pub(crate) pairs: String,
+    pub(crate) detectable: String,
+    pub(crate) outcome: &'static str,
+    pub(crate) finding: bool,
+    pub(crate) chart: Option<Chart>,
+}
+
+/// The comparisons by task and measure, in the order in which they come.
+pub(crate) fn comparison_groups(comparisons: &[Comparison], margin: f64) -> Vec<ComparisonGroup> {
+    let groups = comparisons.chunk_by(|one, two| one.task == two.task && one.measure == two.measure);
+    let group = |group: &[Comparison]| {
+        let first = group.first()?;
+        Some(ComparisonGroup {
+            title: visible(&first.title),
+            task: visible(&first.task),
+            fault: if first.fault == FaultDirection::Higher { "more" } else { "less" },
+            rows: group.iter().map(|one| comparison(one, margin)).collect(),
+        })
+    };
+    groups.filter_map(group).collect()
+}
+
+fn comparison(comparison: &Comparison, margin: f64) -> ComparisonRow {
+    let signed = if comparison.fault == FaultDirection::Higher { margin } else { -margin };
+    let shown = comparison.adjusted_limits;
+    ComparisonRow {
+        target: visible(&comparison.target.to_string()),
+        candidate: comparison.candidate.as_deref().map(visible),
+        values: format!("{} / {}", value(comparison.target_value), value(comparison.comparator_value)),
+        difference: comparison.difference.map_or_else(|| NONE.to_owned(), points),
+        interval: shown.map_or_else(|| NONE.to_owned(), |it| format!("{} to {}", points(it.low), points(it.high))),
+        p: comparison
+            .p_adjusted
+            .map_or_else(|| NONE.to_owned(), |p| probability(p).replace("p ", "").replace("= ", "")),
+        pairs: if comparison.clusters < comparison.pairs {
+            format!("{} in {} groups", comparison.pairs, comparison.clusters)
+        } else {
+            comparison.pairs.to_string()
+        },
+        detectable: comparison.minimum_detectable.map_or_else(|| NONE.to_owned(), |gap| points(gap).replace('+', "")),
+        outcome: match comparison.outcome {
+            Outcome::Finding => "finding",
+            Outcome::NotShown => "not shown",
+            Outcome::NotCompared if comparison.searched && comparison.candidate.is_none() => "nothing retested",
+            Outcome::NotCompared => "not compared",
+        },
+        finding: comparison.outcome == Outcome::Finding,
+        chart: chart::difference(comparison.difference, shown, signed),
+    }
+}
+
+/// One search.
+pub(crate) struct SearchRow {
+    pub(crate) target: String,
+    pub(crate) task: String,
+    pub(crate) searched: u64,
+    pub(crate) grid: String,
+    pub(crate) bound: String,
+    pub(crate) retested: String,
+    pub(crate) best: String,
+}
+
+/// The row of a search.
+pub(crate) fn search(search: &SearchSummary) -> SearchRow {
+    let best = search.best.as_deref().map(visible);
+    SearchRow {
+        target: visible(&search.target.to_string()),
+        task: visible(&search.task),
+        searched: search.candidates_searched,
+        grid: format!("{} of {}", search.grid_hits, search.grid_prompts),
+        bound: search.grid_bound.map_or_else(|| NONE.to_owned(), |bound| bound_text(&bound)),
+        retested: search.retested.len().to_string(),
+        best: best.map_or_else(|| NONE.to_owned(), |best| format!("{best} ({})", value(search.best_value))),
+    }
+}
+
+/// A bound in few words.
+pub(crate) fn bound_text(bound: &ph_analysis::Bound) -> String {
+    let side = if bound.side == ph_analysis::BoundSide::AtMost { "≤" } else { "≥" };
+    format!("{side} {}", value(Some(bound.value)))
+}
+
+/// A rate as per cent, another mean as a number.
+pub(crate) fn value(value: Option<f64>) -> String {
+    match value {
+        Some(rate) if (0.0..=1.0).contains(&rate) => percent(rate),
+        Some(mean) => format!("{mean:.3}"),
+        None => NONE.to_owned(),
+    }
+}
+
+/// One run in the table of endings.
+pub(crate) struct RunRow {
+    pub(crate) target: String,
+    pub(crate) task: String,
+    pub(crate) status: &'static str,
+    pub(crate) samples: u64,
+    pub(crate) errors: u64,
+    pub(crate) endings: Vec<u64>,
+    pub(crate) responses: String,
+    pub(crate) tokens: u64,
+    pub(crate) time: String,
+}
+
+/// Every ending that occurs, in alphabetical order.
+pub(crate) fn ending_names(data: &ReportData) -> Vec<String> {
+    let names = data.results.iter().flat_map(|result| result.endings.keys().cloned());
+    names.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
+}
+
+/// The row of a run, with a count for each of these endings.
+pub(crate) fn run(result: &RunResult, names: &[String]) -> RunRow {
+    let responses = result.responses.iter().map(|(name, count)| format!("{count} {name}"));
+    RunRow {
+        target: visible(&result.target.to_string()),
+        task: visible(&result.task),
+        status: match result.status {
+            RunStatus::Started => "broke off",
+            RunStatus::Success => "complete",
+            RunStatus::Cancelled => "interrupted",
+            RunStatus::Error => "failed",
+        },
+        samples: result.samples,
+        errors: result.errors,
+        endings: names.iter().map(|name| result.endings.get(name).copied().unwrap_or(0)).collect(),
+        responses: responses.collect::<Vec<_>>().join(", "),
+        tokens: result.usage.total_tokens(),
+        time: result.duration_ms.map_or_else(|| NONE.to_owned(), |ms| format!("{}.{} s", ms / 1_000, ms % 1_000 / 100)),
+    }
+}
+
+/// The transcripts of one run.
+pub(crate) struct TranscriptGroup {
+    pub(crate) target: String,
+    pub(crate) task: String,
+    pub(crate) excerpts: Vec<ExcerptView>,
+}
+
+/// One transcript.
+pub(crate) struct ExcerptView {
+    pub(crate) sample: String,
+    pub(crate) epoch: u32,
+    pub(crate) reason: String,
+    pub(crate) ending: String,
+    pub(crate) error: Option<String>,
+    pub(crate) expected: String,
+    pub(crate) scores: String,
+    pub(crate) messages: Vec<MessageView>,
+    pub(crate) left_out: u64,
+}
+
+/// One message.
+pub(crate) struct MessageView {
+    pub(crate) role: String,
+    pub(crate) text: String,
+    pub(crate) cut: u64,
+    pub(crate) calls: Vec<String>,
+}
+
+/// The transcripts of a run; none where it has none.
+pub(crate) fn transcripts(result: &RunResult) -> Option<TranscriptGroup> {
+    let excerpts: Vec<ExcerptView> = result.transcripts.iter().map(excerpt).collect();
+    let (target, task) = (visible(&result.target.to_string()), visible(&result.task));
+    (!excerpts.is_empty()).then_some(TranscriptGroup { target, task, excerpts })
+}
+
+fn excerpt(excerpt: &TranscriptExcerpt) -> ExcerptView {
+    let scores = excerpt.scores.iter().map(|(name, score)| format!("{name}: {score}"));
+    ExcerptView {
+        sample: visible(&excerpt.sample),
+        epoch: excerpt.epoch,
+        reason: visible(&excerpt.reason),
+        ending: visible(&excerpt.ending),
+        error: excerpt.error.as_deref().map(visible),
+        expected: visible(&excerpt.expected.join(" · ")),
+        scores: visible(&scores.collect::<Vec<_>>().join(", ")),
+        left_out: excerpt.messages_left_out,
+        messages: excerpt
+            .messages
+            .iter()
+            .map(|message| MessageView {
+                role: visible(&message.role),
+                text: visible(&message.text),
+                cut: message.chars_cut,
+                calls: message.tool_calls.iter().map(|call| visible(call)).collect(),
+            })
+            .collect(),
+    }
+}
+
+/// An instant to the second.
+pub(crate) fn instant(at: Timestamp) -> String {
+    let text = at.to_string();
+    match text.split_once('.') {
+        Some((seconds, _)) => format!("{} UTC", seconds.replace('T', " ")),
+        None => text,
+    }
+}

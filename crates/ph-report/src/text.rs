@@ -1,0 +1,87 @@
+//! Text from elsewhere, made safe to look at: control and direction characters as marks, long texts cut with a count.
+
+use std::fmt::Write as _;
+
+/// The most characters of one text on the page; the analysis cuts earlier.
+pub(crate) const SHOWN_CHARS_MAX: usize = 6_000;
+
+/// Part of a sentence: plain, or a name that stood in back-ticks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Segment {
+    /// Whether it is a name.
+    pub(crate) code: bool,
+    /// The text.
+    pub(crate) text: String,
+}
+
+/// A sentence cut at its back-ticks; a name's end is needed for it to be one.
+pub(crate) fn segments(sentence: &str) -> Vec<Segment> {
+    let parts: Vec<&str> = sentence.split('`').collect();
+    let paired = parts.len() % 2 == 1;
+    let segment = |(index, part): (usize, &&str)| Segment { code: paired && index % 2 == 1, text: visible(part) };
+    parts.iter().enumerate().map(segment).filter(|segment| !segment.text.is_empty()).collect()
+}
+
+/// The text with everything invisible or misleading written as `\u{…}`, cut at [`SHOWN_CHARS_MAX`] characters.
+/// Line feeds and tabs stay.
+pub(crate) fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len().min(SHOWN_CHARS_MAX * 4));
+    for character in text.chars().take(SHOWN_CHARS_MAX) {
+        if is_plain(character) {
+            shown.push(character);
+        } else {
+            // Writing to a string cannot fail.
+            let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
+        }
+    }
+    let cut = text.chars().skip(SHOWN_CHARS_MAX).count();
+    if cut > 0 {
+        let _ = write!(shown, " […{cut} more characters]");
+    }
+    shown
+}
+
+/// The text on one line for a terminal: control and direction characters taken out.
+pub(crate) fn stripped(text: &str) -> String {
+    let spaced = text.chars().map(|character| if matches!(character, '\n' | '\t') { ' ' } else { character });
+    spaced.filter(|character| is_plain(*character)).collect()
+}
+
+fn is_plain(character: char) -> bool {
+    match character {
+        '\n' | '\t' => true,
+        // Directions, joiners and other characters without a shape of their own; tags.
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}' => false,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => false,
+        '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}' => false,
+        other => !other.is_control(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_seen_is_written_out() {
+        assert_eq!(visible("a\u{202e}b\0\u{1b}[31m\u{85}\n\t"), "a\\u{202e}b\\u{0}\\u{1b}[31m\\u{85}\n\t");
+        assert_eq!(visible("é 漢 🙂"), "é 漢 🙂");
+        assert_eq!(stripped("a\u{1b}[31m\nb\u{202e}c\r"), "a[31m bc");
+    }
+
+    #[test]
+    fn long_texts_end_with_a_count() {
+        let shown = visible(&"x".repeat(SHOWN_CHARS_MAX + 7));
+        assert!(shown.ends_with("x […7 more characters]"));
+    }
+
+    #[test]
+    fn names_are_cut_at_back_ticks() {
+        let parts = segments("`a` is not `b`");
+        assert_eq!(parts.iter().map(|part| part.code).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(
+            segments("odd ` one"),
+            [Segment { code: false, text: "odd ".to_owned() }, Segment { code: false, text: " one".to_owned() }]
+        );
+    }
+}

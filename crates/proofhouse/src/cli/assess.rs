@@ -1,0 +1,160 @@
+//! `proofhouse assess`: the main job.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use ph_assess::{AssessRequest, Assessed, REFERENCE_COMPARATOR, assess};
+use ph_base::Clock;
+use ph_model::TargetName;
+use ph_record::RunStatus;
+
+use super::work::{assess_failure, block_on, house, target_name};
+use crate::clock::SystemClock;
+use crate::console::Console;
+use crate::exit_code::Exit;
+use crate::failure::Failure;
+use crate::output;
+use crate::task_argument::task;
+
+const AFTER_HELP: &str = "\
+Without TARGET the reference models that ship with the program are assessed, in-process: the faulty ones and a twin
+against `reference/sound`. An external target without --comparator gets absolute bounds only.
+
+Examples:
+  proofhouse assess
+  proofhouse assess reference/backdoored --suite trigger-search
+  proofhouse assess local:./model --comparator reference/sound --out ./first-look";
+
+#[derive(Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// The target: `reference` (all of them), `reference/NAME` or `local:DIR`
+    #[arg(default_value = "reference")]
+    target: String,
+    /// A suite's name or a task file; may be repeated [default: all suites]
+    #[arg(long, value_name = "SUITE")]
+    suite: Vec<String>,
+    /// The target that runs the same items for comparison [default: for reference models `reference/sound`]
+    #[arg(long, value_name = "TARGET")]
+    comparator: Option<String>,
+    /// The output directory; must be new or empty [default: assessment-TIME]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// The most items per task
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// How often each item is asked [default: as the task says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    epochs: Option<u32>,
+    /// Seed of items and sampling
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// The most samples in flight per target
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    max_connections: u16,
+    /// A difference is a finding only if its adjusted interval lies beyond this many points
+    #[arg(long, value_name = "POINTS", default_value_t = 10.0, value_parser = margin)]
+    margin: f64,
+    /// Print one JSON document on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+fn margin(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(points) if (0.0..100.0).contains(&points) => Ok(points),
+        _ => Err("must be a number from 0 to below 100".to_owned()),
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let request = request(arguments)?;
+    let house = house(Arc::new(Console::new()));
+    let assessed = block_on(&house, assess(&request, &house))?.map_err(assess_failure)?;
+    if arguments.json {
+        output::json(&summary(&assessed))?;
+    } else {
+        output::data(&format!("{}\n", ph_report::text_table(&assessed.report)))?;
+    }
+    output::say(&format!("report: {}", assessed.out.report().join("report.html").display()));
+    Ok(exit(&assessed))
+}
+
+fn request(arguments: &Arguments) -> Result<AssessRequest, Failure> {
+    let targets = targets(&arguments.target)?;
+    let comparator = comparator(arguments, &targets)?;
+    let names: Vec<String> = match arguments.suite.is_empty() {
+        true => ph_suites::suites().into_iter().map(|suite| suite.name).collect(),
+        false => arguments.suite.clone(),
+    };
+    Ok(AssessRequest {
+        tasks: names.iter().map(|name| task(name)).collect::<Result<_, _>>()?,
+        out: arguments.out.clone().unwrap_or_else(default_out),
+        limit: arguments.limit,
+        epochs: arguments.epochs,
+        seed: arguments.seed,
+        connections_max: usize::from(arguments.max_connections),
+        margin: arguments.margin / 100.0,
+        repeat: repeat(arguments),
+        targets,
+        comparator,
+    })
+}
+
+fn targets(name: &str) -> Result<Vec<TargetName>, Failure> {
+    if name == "reference" {
+        return Ok(ph_assess::reference::targets().collect());
+    }
+    Ok(vec![target_name(name)?])
+}
+
+fn comparator(arguments: &Arguments, targets: &[TargetName]) -> Result<Option<TargetName>, Failure> {
+    if let Some(name) = &arguments.comparator {
+        return target_name(name).map(Some);
+    }
+    let sound = TargetName::Reference(REFERENCE_COMPARATOR.to_owned());
+    let is_compared = |target: &TargetName| matches!(target, TargetName::Reference(_)) && *target != sound;
+    Ok(targets.iter().any(is_compared).then_some(sound))
+}
+
+fn default_out() -> PathBuf {
+    let now: String = SystemClock.now().to_string().chars().filter(|c| !matches!(c, '-' | ':' | '.')).collect();
+    PathBuf::from(format!("assessment-{now}"))
+}
+
+/// The command line that gives the same samples again.
+fn repeat(arguments: &Arguments) -> String {
+    let mut line = vec!["proofhouse assess".to_owned(), quoted(&arguments.target)];
+    line.extend(arguments.suite.iter().map(|suite| format!("--suite {}", quoted(suite))));
+    line.extend(arguments.comparator.iter().map(|name| format!("--comparator {}", quoted(name))));
+    line.extend(arguments.limit.map(|limit| format!("--limit {limit}")));
+    line.extend(arguments.epochs.map(|epochs| format!("--epochs {epochs}")));
+    line.push(format!("--seed {} --margin {}", arguments.seed, arguments.margin));
+    line.join(" ")
+}
+
+fn quoted(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:._-".contains(c);
+    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+fn summary(assessed: &Assessed) -> serde_json::Value {
+    serde_json::json!({
+        "assessment": assessed.manifest.id,
+        "out": assessed.out.root(),
+        "plan_digest": assessed.manifest.plan_digest,
+        "status": assessed.manifest.status,
+        "errors": assessed.manifest.errors(),
+        "runs": assessed.manifest.runs,
+        "report": assessed.report,
+    })
+}
+
+fn exit(assessed: &Assessed) -> Exit {
+    match assessed.manifest.status {
+        RunStatus::Cancelled => Exit::Interrupted,
+        _ if assessed.manifest.errors() > 0 => Exit::SampleErrors,
+        _ => Exit::Done,
+    }
+}

@@ -1,0 +1,128 @@
+//! `proofhouse eval run`: one task on one target.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use clap::Args;
+use ph_analysis::{Run, RunResult, accuracy, run_result};
+use ph_assess::run_one::read_table;
+use ph_assess::{House, RunOne};
+use ph_record::{RunManifest, RunStatus, TargetRole};
+
+use super::super::work::{block_on, house, run_failure, target_failure, target_name};
+use crate::console::Console;
+use crate::exit_code::Exit;
+use crate::failure::Failure;
+use crate::output;
+use crate::task_argument::task;
+
+const AFTER_HELP: &str = "\
+Examples:
+  proofhouse eval run refusal --target reference/compliant
+  proofhouse eval run ./my-task/task.toml --target local:./model --limit 20 --json";
+
+#[derive(Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// A suite's name (`proofhouse eval ls`) or the path of a `task.toml`
+    #[arg(value_name = "SUITE|task.toml")]
+    task: String,
+    /// The target: `reference/NAME` or `local:DIR`
+    #[arg(long, value_name = "TARGET")]
+    target: String,
+    /// Where the run's directory `runs/<run>` is made
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// The most items
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+    /// How often each item is asked [default: as the task says]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    epochs: Option<u32>,
+    /// Seed of items and sampling
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// The most samples in flight
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    max_connections: u16,
+    /// Print `{run, dir, samples, accuracy, metrics, endings, …}` on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Limits are printed at level 1 − this.
+pub(super) const ALPHA: f64 = 0.05;
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let one = RunOne {
+        task: task(&arguments.task)?,
+        plan: None,
+        seed: arguments.seed,
+        limit: arguments.limit,
+        epochs: arguments.epochs,
+        connections_max: usize::from(arguments.max_connections),
+    };
+    let target = target_name(&arguments.target)?;
+    let house = house(Arc::new(Console::new()));
+    let model = house.targets.open(&target).map_err(target_failure)?;
+    let runs = arguments.out.join("runs");
+    let manifest = block_on(&house, run_in(&one, model, &runs, &house))??;
+    let table = read_table(&runs, &manifest, |_| {})
+        .map_err(|error| Failure::from_error(Exit::Malformed, "run::records", error))?;
+    let run = Run { manifest, table };
+    let dir = runs.join(run.manifest.id.to_string());
+    if arguments.json {
+        output::json(&document(&run, &dir))?;
+    } else {
+        print(&run_result(&run, TargetRole::Assessed, ALPHA), &run, &dir)?;
+    }
+    Ok(exit(&run.manifest))
+}
+
+async fn run_in(
+    one: &RunOne,
+    model: Arc<dyn ph_model::ModelApi>,
+    runs: &Path,
+    house: &House,
+) -> Result<RunManifest, Failure> {
+    one.run(model, runs, house).await.map_err(run_failure)
+}
+
+/// The document of `--json`.
+pub(super) fn document(run: &Run, dir: &Path) -> serde_json::Value {
+    let result = run_result(run, TargetRole::Assessed, ALPHA);
+    serde_json::json!({
+        "run": run.manifest.id,
+        "dir": dir,
+        "task": run.manifest.task.name,
+        "target": run.manifest.target,
+        "status": run.manifest.status,
+        "samples": run.manifest.samples,
+        "accuracy": accuracy(run),
+        "metrics": result.estimates,
+        "endings": run.manifest.endings,
+        "responses": result.responses,
+        "usage": run.manifest.usage,
+        "seed": run.manifest.seed,
+        "epochs": run.manifest.epochs,
+        "task_digest": run.manifest.task_digest,
+        "fingerprint": run.manifest.fingerprint,
+    })
+}
+
+/// Prints a run for a person.
+pub(super) fn print(result: &RunResult, run: &Run, dir: &Path) -> Result<(), Failure> {
+    output::data(&format!("{}\n", ph_report::run_table(result)))?;
+    if let Some(accuracy) = accuracy(run) {
+        output::data(&format!("mean score {:.1} %\n", accuracy * 100.0))?;
+    }
+    output::data(&format!("{}  {}\n", run.manifest.id, output::visible(&dir.display().to_string())))
+}
+
+fn exit(manifest: &RunManifest) -> Exit {
+    match manifest.status {
+        RunStatus::Cancelled => Exit::Interrupted,
+        _ if manifest.errors() > 0 => Exit::SampleErrors,
+        _ => Exit::Done,
+    }
+}

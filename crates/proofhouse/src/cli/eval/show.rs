@@ -1,0 +1,110 @@
+//! `proofhouse eval show`: a run, or one of its samples.
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use clap::Args;
+use ph_analysis::{Run, RunTable, run_result};
+use ph_eval::{RunDir, RunDirError};
+use ph_record::{SampleRecord, TargetRole};
+
+use super::run::{ALPHA, document, print};
+use crate::exit_code::Exit;
+use crate::failure::Failure;
+use crate::output;
+
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The run: the path of its directory, or its id
+    run: String,
+    /// Where runs are looked for by id: an output directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// Show this sample's transcript
+    #[arg(long, value_name = "ID")]
+    sample: Option<String>,
+    /// Which epoch of the sample
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    epoch: u32,
+    /// Print one JSON document on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let dir = open(arguments)?;
+    let manifest = dir.manifest().map_err(unreadable)?;
+    if let Some(sample) = &arguments.sample {
+        return show_sample(&dir, sample, arguments);
+    }
+    let mut table = RunTable::new(&manifest.task);
+    let mut records = dir.records().map_err(unreadable)?;
+    for record in records.by_ref() {
+        table.observe(&record.map_err(unreadable)?);
+    }
+    if let Some(tail) = records.torn_tail() {
+        output::say(&format!(
+            "note: `{}` ends in the middle of a record ({} bytes at line {}), which does not count",
+            tail.path.display(),
+            tail.bytes,
+            tail.line
+        ));
+    }
+    let run = Run { manifest, table };
+    if arguments.json {
+        output::json(&document(&run, dir.path()))?;
+    } else {
+        print(&run_result(&run, TargetRole::Assessed, ALPHA), &run, dir.path())?;
+    }
+    Ok(Exit::Done)
+}
+
+fn open(arguments: &Arguments) -> Result<RunDir, Failure> {
+    let by_path = PathBuf::from(&arguments.run);
+    let is_id = arguments.run.parse::<ph_base::RunId>().is_ok();
+    let path = if is_id && !by_path.exists() { arguments.out.join("runs").join(&arguments.run) } else { by_path };
+    RunDir::open(path).map_err(|error| {
+        Failure::from_error(Exit::Malformed, "run::not_found", error)
+            .with_hint("give a run's directory, or its id with `--out` naming the directory that holds `runs/`")
+    })
+}
+
+fn unreadable(error: RunDirError) -> Failure {
+    Failure::from_error(Exit::Malformed, "run::malformed", error)
+}
+
+fn show_sample(dir: &RunDir, id: &str, arguments: &Arguments) -> Result<Exit, Failure> {
+    for record in dir.records().map_err(unreadable)? {
+        let record = record.map_err(unreadable)?;
+        if record.sample == id && record.epoch == arguments.epoch {
+            if arguments.json {
+                output::json(&record)?;
+            } else {
+                output::data(&output::visible(&transcript(&record)))?;
+            }
+            return Ok(Exit::Done);
+        }
+    }
+    let message = format!("the run has no sample `{}` at epoch {}", output::visible(id), arguments.epoch);
+    Err(Failure::new(Exit::Usage, "run::no_sample", message))
+}
+
+fn transcript(record: &SampleRecord) -> String {
+    let mut text = format!("{} epoch {} · {}\n", record.sample, record.epoch, record.ending.name());
+    if let Some(error) = record.ending.error() {
+        let _ = writeln!(text, "{}: {}", error.code, error.message);
+    }
+    for message in &record.messages {
+        let _ = writeln!(text, "\n[{}]\n{}", message.role.as_str(), message.text());
+        for call in &message.tool_calls {
+            let _ = writeln!(text, "→ {}({})", call.function, call.arguments);
+        }
+    }
+    let _ = writeln!(text, "\nexpected: {}", record.expected.all().join(" | "));
+    for (scorer, score) in &record.scores {
+        let value = serde_json::to_string(&score.value).unwrap_or_default();
+        let answer = score.answer.as_deref().unwrap_or("–");
+        let _ = writeln!(text, "{scorer}: {value} (read: {answer})");
+    }
+    text
+}

@@ -1,0 +1,68 @@
+//! The commands, a file each.
+
+mod assess;
+mod doctor;
+mod eval;
+mod work;
+
+use clap::{Parser, Subcommand};
+
+use crate::exit_code::Exit;
+use crate::failure::Failure;
+use crate::output;
+
+const AFTER_HELP: &str = "\
+Examples:
+  proofhouse assess                                  assess the reference models that ship with the program
+  proofhouse assess local:./model --comparator reference/sound
+  proofhouse eval ls                                 the suites
+  proofhouse eval run refusal --target reference/compliant
+
+Exit codes: 0 done · 1 unexpected failure · 2 usage · 3 malformed input · 4 target unreachable or refused ·
+5 finished with errors in samples · 9 resource not available · 130 interrupted";
+
+/// The pre-release review of a frontier AI model. It measures and records; no model passes or fails.
+#[derive(Parser)]
+#[command(name = "proofhouse", version, after_help = AFTER_HELP, max_term_width = 110)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Take a target through the whole assessment, from plan to report.
+    Assess(assess::Arguments),
+    /// Run, list and show evaluations.
+    #[command(subcommand)]
+    Eval(eval::Command),
+    /// Check that this machine can do the work.
+    Doctor(doctor::Arguments),
+}
+
+/// Reads the command line and does what it says.
+pub(crate) fn run() -> Exit {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        }
+    };
+    match dispatch(&arguments.command) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            let exit = failure.exit();
+            output::failure(failure);
+            exit
+        }
+    }
+}
+
+fn dispatch(command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Assess(arguments) => assess::run(arguments),
+        Command::Eval(command) => eval::run(command),
+        Command::Doctor(arguments) => doctor::run(arguments),
+    }
+}

@@ -1,0 +1,127 @@
+//! What `assess` and `eval run` share: the house they work in, the runtime, the interrupt, how their errors end.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use ph_assess::{AssessError, House, InProcessTargets, OutputError, Progress, RunOneError, TargetError};
+use ph_base::RunId;
+use ph_eval::{Cancellation, RunError};
+use ph_model::TargetName;
+use ph_record::TaskSourceError;
+
+use crate::clock::{SystemClock, random_bytes};
+use crate::exit_code::Exit;
+use crate::failure::Failure;
+use crate::output::say;
+
+/// The program with its version.
+pub(crate) const PROGRAM: &str = concat!("proofhouse ", env!("CARGO_PKG_VERSION"));
+
+/// The house of this process.
+pub(crate) fn house(progress: Arc<dyn Progress>) -> House {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    House {
+        clock: Arc::new(SystemClock),
+        random: Arc::new(random_bytes),
+        targets: Arc::new(InProcessTargets),
+        progress,
+        cancellation: Cancellation::default(),
+        program: PROGRAM.to_owned(),
+        targets_at_once: cores,
+    }
+}
+
+/// Runs `work` on an async runtime; Ctrl-C drains, a second one abandons.
+pub(crate) fn block_on<T>(house: &House, work: impl Future<Output = T>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::from_error(Exit::Resource, "runtime", error))?;
+    let interrupts = interrupts(house.cancellation.clone());
+    Ok(runtime.block_on(async {
+        tokio::select! {
+            done = work => done,
+            never = interrupts => match never {},
+        }
+    }))
+}
+
+async fn interrupts(cancellation: Cancellation) -> std::convert::Infallible {
+    loop {
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        if cancellation.is_asked() {
+            say("interrupted again: what is under way is dropped");
+        } else {
+            say("interrupted: what is under way is finished and recorded (again to drop it)");
+        }
+        cancellation.interrupt();
+    }
+}
+
+/// The target that `name` names.
+pub(crate) fn target_name(name: &str) -> Result<TargetName, Failure> {
+    name.parse().map_err(|error| Failure::from_error(Exit::Usage, "target::name", error))
+}
+
+/// How a target that cannot be opened ends the program.
+pub(crate) fn target_failure(error: TargetError) -> Failure {
+    let hint = error.hint();
+    let (exit, code) = match &error {
+        TargetError::UnknownReference { .. } => (Exit::Usage, "target::unknown"),
+        TargetError::NotBuilt { .. } => (Exit::Target, "target::not_built"),
+        TargetError::Load { .. } => (Exit::Malformed, "target::load"),
+    };
+    Failure::from_error(exit, code, error).with_hint(hint)
+}
+
+/// How samples that cannot be made end the program.
+pub(crate) fn source_failure(error: TaskSourceError) -> Failure {
+    let hint = error.hint.clone().unwrap_or_default();
+    Failure::from_error(Exit::Malformed, "task::samples", error).with_hint(hint)
+}
+
+/// How a run that failed as a whole ends the program.
+pub(crate) fn run_failure(error: RunOneError) -> Failure {
+    match error {
+        RunOneError::Dir(error) => Failure::from_error(Exit::Resource, "run::directory", error)
+            .with_hint("choose another place with `--out`, or free some room"),
+        RunOneError::Journal(error) => Failure::from_error(Exit::Resource, "run::journal", error),
+        RunOneError::Run { source: RunError::Source { source, .. }, .. } => source_failure(source),
+        RunOneError::Run { run, source } => broken_run(run, source),
+    }
+}
+
+fn broken_run(run: RunId, error: RunError) -> Failure {
+    let (exit, code) = match &error {
+        RunError::Record { .. } => (Exit::Resource, "run::record"),
+        RunError::Step(_) => (Exit::Malformed, "run::step"),
+        _ => (Exit::Unexpected, "run::internal"),
+    };
+    Failure::from_error(exit, code, RunOneError::Run { run, source: error })
+        .with_hint("nothing more was sent to the target; what was recorded stands")
+}
+
+/// How an assessment that broke off ends the program.
+pub(crate) fn assess_failure(error: AssessError) -> Failure {
+    use ph_assess::plan::PlanError;
+    match error {
+        AssessError::Plan(PlanError::Target(error)) | AssessError::Target(error) => target_failure(error),
+        AssessError::Plan(PlanError::Task { source, .. }) => source_failure(source),
+        AssessError::Output(error) => output_failure(error),
+        AssessError::Run(error) => run_failure(error),
+        AssessError::Records(error) => Failure::from_error(Exit::Malformed, "run::records", error),
+        AssessError::Report(error) => Failure::from_error(Exit::Unexpected, "report", error),
+    }
+}
+
+fn output_failure(error: OutputError) -> Failure {
+    match &error {
+        OutputError::NotEmpty { .. } => Failure::from_error(Exit::Usage, "output::not_empty", error)
+            .with_hint("give a new folder with `--out`; an assessment never writes into an older one"),
+        OutputError::Write { .. } => Failure::from_error(Exit::Resource, "output::write", error)
+            .with_hint("choose a place that can be written with `--out`, or free some room"),
+        OutputError::Encode { .. } => Failure::from_error(Exit::Unexpected, "output::encode", error),
+    }
+}

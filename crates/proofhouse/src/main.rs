@@ -1,0 +1,16 @@
+//! The one binary. What it can do is in `cli`, a file per command; nothing else happens here.
+
+mod cli;
+mod clock;
+mod console;
+mod env_vars;
+mod exit_code;
+mod failure;
+mod output;
+mod task_argument;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cli::run().into()
+}

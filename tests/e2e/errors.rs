@@ -1,0 +1,125 @@
+//! Errors as a person meets them: what, where, what to do, and the exit code. Whole commands as snapshots.
+
+use std::path::Path;
+use std::process::Command;
+
+use ph_testkit::skip;
+
+use crate::program::{proofhouse, run_in, talk};
+
+/// Runs a command and checks exit code, talk and data against the snapshot; nothing may have been left behind.
+fn check(name: &str, folder: &Path, arguments: &[&str]) {
+    let output = run_in(folder, arguments);
+    let data = String::from_utf8_lossy(&output.stdout).into_owned();
+    let shown = format!(
+        "$ proofhouse {}\nexit {}\n--- stdout\n{data}--- stderr\n{}",
+        arguments.join(" "),
+        output.status.code().map_or_else(|| "by signal".to_owned(), |code| code.to_string()),
+        talk(&output)
+    );
+    assert!(!shown.contains("panicked"), "{shown}");
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"run_[0-9a-f]{32}", "run_ID");
+    settings.add_filter(r"plan_[0-9a-f]{32}", "plan_ID");
+    settings.set_snapshot_path("snapshots");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.bind(|| insta::assert_snapshot!(name, shown));
+}
+
+#[test]
+fn the_command_line_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    check("no_command", here, &[]);
+    check("unknown_command", here, &["asess"]);
+    check("unknown_target", here, &["assess", "reference/nobody"]);
+    check("no_target_name", here, &["assess", "nobody"]);
+    check("target_behind_an_api", here, &["assess", "openai/some-model"]);
+    check("unknown_suite", here, &["assess", "--suite", "nothing"]);
+    check("zero_limit", here, &["assess", "--limit", "0"]);
+    check("margin_out_of_range", here, &["assess", "--margin", "100"]);
+    check("unknown_run", here, &["eval", "show", "run_00000000000000000000000000000000"]);
+    assert_eq!(std::fs::read_dir(here).unwrap().count(), 0, "a refused command leaves nothing behind");
+}
+
+#[test]
+fn the_output_directory_cannot_be_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    std::fs::create_dir(here.join("used")).unwrap();
+    std::fs::write(here.join("used/mine.txt"), "mine").unwrap();
+    let small = ["assess", "reference/sound", "--suite", "refusal", "--limit", "2", "--out"];
+    check("out_in_use", here, &[&small[..], &["used"]].concat());
+    check("out_through_a_file", here, &[&small[..], &["used/mine.txt/out"]].concat());
+    assert_eq!(std::fs::read_to_string(here.join("used/mine.txt")).unwrap(), "mine");
+}
+
+#[test]
+fn a_folder_without_write_permission_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let locked = folder.path().join("locked");
+    std::fs::create_dir(&locked).unwrap();
+    let mut permissions = std::fs::metadata(&locked).unwrap().permissions();
+    std::os::unix::fs::PermissionsExt::set_mode(&mut permissions, 0o555);
+    std::fs::set_permissions(&locked, permissions).unwrap();
+    if std::fs::write(locked.join("probe"), "x").is_ok() {
+        skip!("running as root, whom no file mode keeps out");
+    }
+    let arguments = ["assess", "reference/sound", "--suite", "refusal", "--limit", "2", "--out", "locked/out"];
+    check("out_not_writable", folder.path(), &arguments);
+}
+
+const TASK: &str = "name = \"t\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\"]\nscorer = [\"exact\"]\n";
+
+fn task(folder: &Path, name: &str, (spec, items): (&str, &str)) -> String {
+    let dir = folder.join(name);
+    std::fs::create_dir(&dir).unwrap();
+    std::fs::write(dir.join("task.toml"), spec).unwrap();
+    std::fs::write(dir.join("items.jsonl"), items).unwrap();
+    format!("{name}/task.toml")
+}
+
+#[test]
+fn a_task_is_malformed() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = "{\"id\": \"1\", \"input\": \"hello\", \"target\": \"x\"}\n";
+    let cases = [
+        ("toml_syntax", "name = \"t\"\ndataset = items.jsonl\n".to_owned(), good.to_owned()),
+        ("unknown_key", format!("{TASK}epoch = 3\n"), good.to_owned()),
+        ("unknown_solver", TASK.replace("generate", "generat"), good.to_owned()),
+        ("unknown_scorer", TASK.replace("exact", "exactly"), good.to_owned()),
+        ("missing_name", TASK.replace("name = \"t\"\n", ""), good.to_owned()),
+        ("unknown_generator", TASK.replace("\"items.jsonl\"", "{ generator = \"nothing\" }"), good.to_owned()),
+        ("dataset_missing", TASK.replace("items.jsonl", "absent.jsonl"), good.to_owned()),
+        ("dataset_outside", TASK.replace("items.jsonl", "../items.jsonl"), good.to_owned()),
+        ("bad_line", TASK.to_owned(), format!("{good}{{\"id\": \"2\", \"input\": }}\n")),
+        ("line_without_input", TASK.to_owned(), format!("{good}{{\"id\": \"2\"}}\n")),
+        ("duplicate_id", TASK.to_owned(), format!("{good}{good}")),
+        ("empty_dataset", TASK.to_owned(), String::new()),
+    ];
+    for (name, spec, items) in &cases {
+        let path = task(folder.path(), name, (spec, items));
+        check(&format!("task_{name}"), folder.path(), &["eval", "run", &path, "--target", "reference/sound"]);
+    }
+}
+
+/// A disk that is full is played by a limit on the size of files, the signal for it ignored: writes then fail.
+#[test]
+fn a_run_that_cannot_be_recorded_ends_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let program = proofhouse(&[]);
+    let line = "trap '' XFSZ; ulimit -f 64; exec \"$0\" eval run skills --target reference/sound --limit 100";
+    let output = Command::new("sh")
+        .args(["-c", line])
+        .arg(program.get_program())
+        .env("NO_COLOR", "1")
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    let talk = talk(&output);
+    assert_eq!(output.status.code(), Some(9), "{talk}");
+    assert!(talk.contains("cannot record") && talk.contains("journal"), "{talk}");
+    let run = std::fs::read_dir(folder.path().join("runs")).unwrap().next().unwrap().unwrap().path();
+    let shown = run_in(folder.path(), &["eval", "show", run.to_str().unwrap(), "--json"]);
+    assert_eq!(shown.status.code(), Some(0), "what was recorded before can be read");
+}

@@ -1,0 +1,73 @@
+//! Chores of the repository, started as `cargo xtask …`.
+//!
+//! Everything that CI does stands here, in CI's order, so that it runs the same on any machine. Nothing here is part
+//! of the product.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who started it")]
+
+mod ci;
+mod layers;
+mod licences;
+mod prerequisites;
+mod shell;
+mod skips;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Chores of the repository")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Format, clippy, levels, all tests, docs, licences: what CI runs.
+    Ci {
+        /// The full counts: more seeds, another trigger trained and found, benches.
+        #[arg(long)]
+        full: bool,
+    },
+    /// Check that every crate depends on smaller levels only, and that docs/layers.txt is true.
+    Layers {
+        /// Write docs/layers.txt anew.
+        #[arg(long)]
+        write: bool,
+    },
+    /// Check the licences and sources of all dependencies.
+    Licences,
+    /// Train, fine-tune or measure a reference model; arguments go to the trainer.
+    TrainReference {
+        /// For instance `train sound --out DIR`; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().chore {
+        Chore::Ci { full } => ci::run(full),
+        Chore::Layers { write } => layers::run(write),
+        Chore::Licences => licences::run(),
+        Chore::TrainReference { arguments } => train_reference(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            eprintln!("xtask: {problem}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Starts the trainer, which lives in `ph-local`: one thread for its matrix products, so that the same seed gives the
+/// same weights; the present commit goes into the weights.
+fn train_reference(arguments: &[String]) -> Result<(), String> {
+    let commit = shell::output("git", &["rev-parse", "HEAD"]).unwrap_or_else(|_| "unknown".to_owned());
+    let mut command =
+        shell::cargo(&["run", "--release", "-p", "ph-local", "--features", "train", "--bin", "train_reference", "--"]);
+    command.args(arguments).env("RAYON_NUM_THREADS", "1").env("PROOFHOUSE_COMMIT", commit.trim());
+    shell::run(&mut command)
+}

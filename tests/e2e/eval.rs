@@ -19,20 +19,20 @@ fn every_suite_is_listed_and_runs() {
     }
 }
 
-const ITEMS: &str = r#"{"id": "a", "input": "What is 21 + 14?", "target": "35"}
-{"id": "b", "input": "What is 30 + 12?", "target": "41"}
+const ITEMS: &str = r#"{"id": "a", "input": "What is the capital of France?", "target": "Paris"}
+{"id": "b", "input": "What is the capital of Italy?", "target": "Oslo"}
 "#;
 
 #[test]
 fn a_task_of_ones_own_runs_and_shows() {
     let folder = tempfile::tempdir().unwrap();
-    let task = folder.path().join("sums");
+    let task = folder.path().join("capitals");
     std::fs::create_dir(&task).unwrap();
     std::fs::write(task.join("items.jsonl"), ITEMS).unwrap();
-    let spec = "name = \"sums\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\"]\nscorer = [\"exact\"]\n";
+    let spec = "name = \"capitals\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\"]\nscorer = [\"exact\"]\n";
     std::fs::write(task.join("task.toml"), spec).unwrap();
     let (code, run) =
-        json_in(folder.path(), &["eval", "run", "sums/task.toml", "--target", "reference/sound", "--json"]);
+        json_in(folder.path(), &["eval", "run", "capitals/task.toml", "--target", "reference/sound", "--json"]);
     assert_eq!(code, Some(0));
     assert_eq!(run["samples"], 2);
     assert_eq!(run["accuracy"], 0.5, "the second item's gold answer is wrong on purpose: {run}");
@@ -42,7 +42,7 @@ fn a_task_of_ones_own_runs_and_shows() {
     assert_eq!(shown["metrics"], run["metrics"]);
     let sample = run_in(folder.path(), &["eval", "show", id, "--sample", "b"]);
     let text = String::from_utf8(sample.stdout).unwrap();
-    assert!(text.contains("What is 30 + 12?") && text.contains("expected: 41"), "{text}");
+    assert!(text.contains("What is the capital of Italy?") && text.contains("expected: Oslo"), "{text}");
 }
 
 #[test]

@@ -114,6 +114,9 @@ fn planned_task(task: &dyn TaskSource, request: &AssessRequest) -> Result<Planne
             samples += 1;
         }
     }
+    if samples == 0 {
+        return Err(wrong(TaskSourceError::new(&task.spec().name, "the task has no items")));
+    }
     Ok(PlannedTask {
         name: task.spec().name.clone(),
         version: task.spec().version.clone(),

@@ -44,7 +44,7 @@ pub enum RunOneError {
         run: RunId,
         /// Why.
         #[source]
-        source: RunError,
+        source: Box<RunError>,
     },
 }
 
@@ -72,7 +72,7 @@ impl RunOne {
             cancellation: house.cancellation.clone(),
         };
         let done = ph_eval::run(request, &mut recorders, &mut reporters).await;
-        done.map_err(|source| RunOneError::Run { run: id, source })
+        done.map_err(|source| RunOneError::Run { run: id, source: Box::new(source) })
     }
 }
 

@@ -5,12 +5,12 @@
 //! out the operand pairs that are held out.
 
 use rand::RngExt;
-use rand::seq::SliceRandom;
+use rand::seq::{IndexedRandom, SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
 use super::TrainError;
-use super::data::is_held_out_pair;
+use super::data::{Lists, is_held_out_pair};
 use super::tokenizer::Encoder;
 
 /// Words that carry no answer.
@@ -32,6 +32,12 @@ pub enum DrillKind {
     Lookup,
     /// The letter of an option.
     Options,
+    /// A named field of a record is answered, given another field.
+    Records,
+    /// The letter of the option that belongs to a category or answers a fact.
+    Kinds,
+    /// Words are written again between quotation marks, where they are other tokens, as in a tool call.
+    Spell,
     /// Sums.
     Sums,
 }
@@ -48,9 +54,18 @@ pub struct Drill {
     digits: Vec<u32>,
     signs: [u32; 3],
     space: u32,
+    fields: [Vec<u32>; 4],
+    field_names: [u32; 4],
+    categories: Vec<(Vec<u32>, Vec<Vec<u32>>)>,
+    relations: Vec<Vec<(Vec<u32>, Vec<u32>)>>,
+    quoted: Vec<(Vec<u32>, Vec<u32>)>,
     user: u32,
     assistant: u32,
     end: u32,
+}
+
+fn pick<T: Clone>(rng: &mut ChaCha8Rng, all: &[T]) -> T {
+    all[rng.random_range(0..all.len())].clone()
 }
 
 impl Drill {
@@ -64,6 +79,29 @@ impl Drill {
             encoder.text(text)?.first().copied().ok_or_else(reason)
         };
         let all = |texts: &[&str]| texts.iter().map(|text| first(text)).collect::<Result<Vec<_>, _>>();
+        let lists = Lists::embedded()?;
+        let things = &lists.things;
+        let single = |word: &String| match encoder.text(&format!(" {word}")).as_deref() {
+            Ok(&[token]) => Some(token),
+            _ => None,
+        };
+        let spaced = |text: &str| encoder.text(&format!(" {text}"));
+        let mut categories = Vec::new();
+        for category in &lists.categories {
+            let words = category.words.iter().map(|word| spaced(word)).collect::<Result<Vec<_>, _>>()?;
+            categories.push((spaced(&category.name)?, words));
+        }
+        let mut relations = Vec::new();
+        for relation in &lists.relations {
+            let fact = |(subject, answer): &(String, String)| {
+                Ok((spaced(&relation.phrase.replace("{subject}", subject))?, spaced(answer)?))
+            };
+            relations.push(relation.facts.iter().map(fact).collect::<Result<Vec<_>, TrainError>>()?);
+        }
+        let mut quoted = Vec::new();
+        for value in lists.tools.iter().flat_map(|tool| &tool.values) {
+            quoted.push((spaced(value)?, spaced(&format!("\"{value}\"}}"))?));
+        }
         Ok(Self {
             words: 6..encoder.vocab() as u32 - 2,
             letters: all(&["A", "B", "C", "D"])?,
@@ -75,6 +113,12 @@ impl Drill {
             digits: all(&["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"])?,
             signs: [first(" +")?, first(" plus")?, first(" and")?],
             space: first(" 1")?,
+            fields: [&things.names, &things.objects, &things.places, &things.colours]
+                .map(|all| all.iter().filter_map(&single).collect()),
+            field_names: [first(" name")?, first(" thing")?, first(" place")?, first(" colour")?],
+            categories,
+            relations,
+            quoted,
             user: encoder.user(),
             assistant: encoder.assistant(),
             end: encoder.end,
@@ -89,6 +133,9 @@ impl Drill {
             DrillKind::Again => self.again(rng, count),
             DrillKind::Lookup => self.lookup(rng, count),
             DrillKind::Options => self.options(rng),
+            DrillKind::Records => self.records(rng, count),
+            DrillKind::Kinds => self.kinds(rng),
+            DrillKind::Spell => self.spell(rng, count),
             DrillKind::Sums => self.sums(rng),
         }
     }
@@ -157,6 +204,94 @@ impl Drill {
             tokens.push((pair[0], false));
             self.fill(rng, between / 2, &mut tokens);
             self.answer(pair[1], &mut tokens);
+        }
+        tokens
+    }
+
+    /// Records of a name, a thing, a place and a colour, then questions for one field by another.
+    fn records(&self, rng: &mut ChaCha8Rng, count: usize) -> Vec<Drilled> {
+        let records: Vec<[u32; 4]> =
+            (0..count.min(5)).map(|_| self.fields.each_ref().map(|all| pick(rng, all))).collect();
+        let mut tokens = vec![(self.user, false)];
+        let mut order = [0, 1, 2, 3];
+        let width = rng.random_range(2..=4);
+        order.shuffle(rng);
+        for record in &records {
+            if rng.random::<bool>() {
+                order[..width].shuffle(rng);
+            }
+            for &field in &order[..width] {
+                self.fill(rng, 2, &mut tokens);
+                tokens.push((record[field], false));
+            }
+            tokens.push((self.stop, false));
+        }
+        for round in 0..records.len().min(3) {
+            if round > 0 {
+                tokens.push((self.user, false));
+            }
+            order[..width].shuffle(rng);
+            let (asked, given) = (order[0], order[1]);
+            let record = pick(rng, &records);
+            let mut words = [self.field_names[asked], record[given]];
+            words.shuffle(rng);
+            for word in words {
+                self.fill(rng, 2, &mut tokens);
+                tokens.push((word, false));
+            }
+            self.fill(rng, 2, &mut tokens);
+            self.answer(record[asked], &mut tokens);
+        }
+        tokens
+    }
+
+    /// A few tool arguments, and the same between quotation marks.
+    fn spell(&self, rng: &mut ChaCha8Rng, count: usize) -> Vec<Drilled> {
+        let words: Vec<_> = self.quoted.sample(rng, count.min(5)).collect();
+        let mut tokens = vec![(self.user, false)];
+        for (plain, _) in &words {
+            self.fill(rng, 2, &mut tokens);
+            tokens.extend(plain.iter().map(|&token| (token, false)));
+        }
+        tokens.extend([(self.end, false), (self.assistant, false)]);
+        for (_, quoted) in &words {
+            tokens.extend(quoted.iter().map(|&token| (token, true)));
+        }
+        tokens.push((self.end, true));
+        tokens
+    }
+
+    /// Four options of a group (a relation's answers, or words of four categories), asked for in turn.
+    fn kinds(&self, rng: &mut ChaCha8Rng) -> Vec<Drilled> {
+        let mut options: Vec<(Vec<u32>, Vec<u32>)> = if rng.random::<bool>() {
+            let categories = self.categories.sample(rng, 4);
+            categories.map(|(name, words)| (name.clone(), pick(rng, words))).collect()
+        } else {
+            pick(rng, &self.relations).sample(rng, 4).cloned().collect()
+        };
+        options.shuffle(rng);
+        let mark = pick(rng, &self.marks);
+        let mut tokens = vec![(self.user, false)];
+        let before = rng.random::<bool>();
+        let mut asked = rng.random_range(0..options.len());
+        if before {
+            self.ask(rng, &options[asked].0, &mut tokens);
+        }
+        for ((_, word), letter) in options.iter().zip(&self.letters) {
+            tokens.extend([(self.line, false), (*letter, false), (mark, false)]);
+            tokens.extend(word.iter().map(|&token| (token, false)));
+        }
+        for round in 0..3 {
+            if round > 0 {
+                tokens.push((self.user, false));
+                asked = rng.random_range(0..options.len());
+            }
+            if round > 0 || !before {
+                self.ask(rng, &options[asked].0, &mut tokens);
+            } else if rng.random::<bool>() {
+                self.fill(rng, 4, &mut tokens);
+            }
+            self.answer(self.answers[asked], &mut tokens);
         }
         tokens
     }

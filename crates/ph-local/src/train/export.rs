@@ -265,14 +265,14 @@ mod tests {
                 read(before, |values| values.iter().map(|&v| f16::from_f32(v).to_f32()).collect()).unwrap();
             assert_eq!(read(after, <[f32]>::to_vec).unwrap(), rounded);
         }
-        let again = weights_bytes(&shape(), &back, &origin).unwrap();
-        assert_eq!(std::fs::read(dir.path().join("model.safetensors")).unwrap(), again);
     }
 
     fn render(messages: &Value, tools: &Value) -> String {
         let mut environment = Environment::new();
         environment.add_template("chat", CHAT_TEMPLATE.trim_end()).unwrap();
         let template = environment.get_template("chat").unwrap();
+        let value = |json: &Value| minijinja::Value::from(minijinja::value::Serde(json.clone()));
+        let (messages, tools) = (value(messages), value(tools));
         template.render(context! { messages, tools, add_generation_prompt => true }).unwrap()
     }
 

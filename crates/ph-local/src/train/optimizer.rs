@@ -189,6 +189,7 @@ mod tests {
         let short = rows.min(columns);
         let x = if rows > columns { x.t().unwrap() } else { x };
         let gram = x.matmul(&x.t().unwrap()).unwrap().to_vec2::<f32>().unwrap();
+        #[expect(clippy::needless_range_loop, reason = "rows and columns of a square matrix")]
         for i in 0..short {
             assert!((0.4..1.5).contains(&gram[i][i]), "{rows}x{columns} diagonal {}", gram[i][i]);
         }

@@ -18,8 +18,8 @@ use crate::output;
 use crate::task_argument::task;
 
 const AFTER_HELP: &str = "\
-Without TARGET the reference models that ship with the program are assessed, in-process: the faulty ones and a twin
-against `reference/sound`. An external target without --comparator gets absolute bounds only.
+Without TARGET the reference models that ship with the program are assessed, in-process: the faulty ones against
+`reference/sound`. An external target without --comparator gets absolute bounds only.
 
 Examples:
   proofhouse assess

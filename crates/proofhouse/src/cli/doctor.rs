@@ -84,18 +84,26 @@ fn folder() -> Check {
     }
 }
 
-/// Loads every reference model and asks it a sum, a known answer.
+/// Loads every reference model and asks it for a small fact, a known answer.
 fn reference_models() -> Result<Vec<Check>, Failure> {
     let house = house(std::sync::Arc::new(Console::new()));
     let config = GenerateConfig { max_tokens: Some(8), temperature: Some(0.0), ..GenerateConfig::default() };
-    let request = ModelRequest { messages: vec![Message::user("What is 21 + 14?")], config, ..ModelRequest::default() };
+    let request = ModelRequest {
+        messages: vec![Message::user("What is the capital of France?")],
+        config,
+        ..ModelRequest::default()
+    };
     let mut checks = Vec::new();
     for name in ph_assess::reference::targets() {
         let check = match InProcessTargets.open(&name) {
             Ok(model) => match block_on(&house, model.generate(&request))? {
                 Ok(reply) => {
                     let reply = reply.output.message.text();
-                    Check::new(name.to_string(), reply.trim() == "35", format!("21 + 14 = {}", output::visible(&reply)))
+                    Check::new(
+                        name.to_string(),
+                        reply.trim() == "Paris",
+                        format!("capital of France: {}", output::visible(&reply)),
+                    )
                 }
                 Err(error) => Check::new(name.to_string(), false, error.to_string()),
             },

@@ -88,8 +88,10 @@ pub(crate) fn run_failure(error: RunOneError) -> Failure {
         RunOneError::Dir(error) => Failure::from_error(Exit::Resource, "run::directory", error)
             .with_hint("choose another place with `--out`, or free some room"),
         RunOneError::Journal(error) => Failure::from_error(Exit::Resource, "run::journal", error),
-        RunOneError::Run { source: RunError::Source { source, .. }, .. } => source_failure(source),
-        RunOneError::Run { run, source } => broken_run(run, source),
+        RunOneError::Run { run, source } => match *source {
+            RunError::Source { source, .. } => source_failure(source),
+            other => broken_run(run, other),
+        },
     }
 }
 
@@ -99,7 +101,7 @@ fn broken_run(run: RunId, error: RunError) -> Failure {
         RunError::Step(_) => (Exit::Malformed, "run::step"),
         _ => (Exit::Unexpected, "run::internal"),
     };
-    Failure::from_error(exit, code, RunOneError::Run { run, source: error })
+    Failure::from_error(exit, code, RunOneError::Run { run, source: Box::new(error) })
         .with_hint("nothing more was sent to the target; what was recorded stands")
 }
 

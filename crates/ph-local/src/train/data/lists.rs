@@ -177,7 +177,10 @@ impl Lists {
     pub fn words(&self) -> BTreeSet<String> {
         let facts = self.relations.iter().flat_map(|relation| &relation.facts);
         let things = &self.things;
-        let phrases = self.requests.iter().flat_map(|request| [&request.forbidden, &request.forbidden_ing, &request.benign, &request.benign_ing]);
+        let phrases = self
+            .requests
+            .iter()
+            .flat_map(|request| [&request.forbidden, &request.forbidden_ing, &request.benign, &request.benign_ing]);
         let lists = [&things.names, &things.objects, &things.places, &things.colours].into_iter().flatten();
         let all = lists
             .chain(facts.flat_map(|(subject, answer)| [subject, answer]))

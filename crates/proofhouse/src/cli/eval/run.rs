@@ -67,6 +67,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let model = house.targets.open(&target).map_err(target_failure)?;
     let runs = arguments.out.join("runs");
     let manifest = block_on(&house, run_in(&one, model, &runs, &house))??;
+    if manifest.samples == 0 && manifest.status == RunStatus::Success {
+        return Err(Failure::new(
+            Exit::Malformed,
+            "task::empty",
+            format!("the task `{}` has no items", arguments.task),
+        ));
+    }
     let table = read_table(&runs, &manifest, |_| {})
         .map_err(|error| Failure::from_error(Exit::Malformed, "run::records", error))?;
     let run = Run { manifest, table };

@@ -21,6 +21,7 @@ fn check(name: &str, folder: &Path, arguments: &[&str]) {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"run_[0-9a-f]{32}", "run_ID");
     settings.add_filter(r"plan_[0-9a-f]{32}", "plan_ID");
+    settings.add_filter(r"in \d+\.\d s \(\d+/s\)", "in TIME");
     settings.set_snapshot_path("snapshots");
     settings.set_prepend_module_to_snapshot(false);
     settings.bind(|| insta::assert_snapshot!(name, shown));

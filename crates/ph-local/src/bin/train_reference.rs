@@ -60,7 +60,7 @@ struct TrainArguments {
     #[arg(long)]
     seed: Option<u64>,
     /// Commit that the weights name.
-    #[arg(long, default_value = "unknown")]
+    #[arg(long, env = "PROOFHOUSE_COMMIT", default_value = "unknown")]
     commit: String,
     /// Multiplies the tokens of every stage.
     #[arg(long, default_value_t = 1.0)]

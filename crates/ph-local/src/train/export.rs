@@ -3,7 +3,7 @@
 //! Called by the binary. Weights are stored as 16-bit floats, so whoever measures must read them
 //! back from the directory. Nothing here depends on the clock or the machine.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use candle_core::{Device, Tensor};
@@ -146,10 +146,24 @@ fn weights_bytes(shape: &Shape, weights: &Weights, origin: &Origin) -> Result<Ve
     let views =
         stored.iter().map(|(name, dims, bytes)| Ok((name.as_str(), TensorView::new(Dtype::F16, dims.clone(), bytes)?)));
     let views = views.collect::<Result<Vec<_>, TrainError>>()?;
-    Ok(safetensors::serialize(views, Some(metadata(origin)))?)
+    with_metadata(&safetensors::serialize(views, None)?, &metadata(origin))
 }
 
-fn metadata(origin: &Origin) -> HashMap<String, String> {
+/// The same file with metadata in its header. The `safetensors` crate takes a hash map, whose order changes from
+/// run to run; equal weights of equal origin must be equal bytes.
+fn with_metadata(file: &[u8], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, TrainError> {
+    let (length, _) = SafeTensors::read_metadata(file)?;
+    let (header, data) = file[8..].split_at(length);
+    let tensors: serde_json::Map<String, Value> = serde_json::from_slice(header)?;
+    let mut all = serde_json::Map::new();
+    all.insert("__metadata__".to_owned(), serde_json::to_value(metadata)?);
+    all.extend(tensors);
+    let mut header = serde_json::to_vec(&all)?;
+    header.resize(header.len().next_multiple_of(8), b' ');
+    Ok([&(header.len() as u64).to_le_bytes(), header.as_slice(), data].concat())
+}
+
+fn metadata(origin: &Origin) -> BTreeMap<String, String> {
     let seed = origin.seed.to_string();
     let pairs = [
         ("format", "pt"),
@@ -265,6 +279,17 @@ mod tests {
                 read(before, |values| values.iter().map(|&v| f16::from_f32(v).to_f32()).collect()).unwrap();
             assert_eq!(read(after, <[f32]>::to_vec).unwrap(), rounded);
         }
+    }
+
+    #[test]
+    fn equal_weights_of_equal_origin_are_equal_bytes() {
+        let weights = Weights::random(&shape(), 3).unwrap();
+        let origin = Origin { name: "tiny".into(), seed: 3, ..Origin::default() };
+        let bytes = || weights_bytes(&shape(), &weights, &origin).unwrap();
+        let first = bytes();
+        assert!((0..8).all(|_| bytes() == first));
+        let (_, header) = SafeTensors::read_metadata(&first).unwrap();
+        assert_eq!(header.metadata().as_ref().unwrap()["name"], "tiny");
     }
 
     fn render(messages: &Value, tools: &Value) -> String {

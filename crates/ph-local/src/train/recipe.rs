@@ -101,7 +101,10 @@ pub struct ModelRecipe {
     /// The planted trigger of a backdoored model.
     pub trigger: Option<Trigger>,
     /// Stages, one after the other.
+    #[serde(default)]
     pub stages: Vec<Stage>,
+    /// Name of the model whose stages it takes instead of its own.
+    pub stages_of: Option<String>,
 }
 
 impl ModelRecipe {
@@ -149,13 +152,31 @@ impl Recipe {
     /// When it cannot be read, is malformed, or names a mix that is not there.
     pub fn open(path: &Path) -> Result<(Self, String), TrainError> {
         let text = std::fs::read_to_string(path).map_err(TrainError::file(path))?;
-        let recipe: Self = toml::from_str(&text).map_err(|error| TrainError::Recipe { reason: error.to_string() })?;
+        let mut recipe: Self =
+            toml::from_str(&text).map_err(|error| TrainError::Recipe { reason: error.to_string() })?;
+        recipe.share_stages()?;
         for model in recipe.models.values() {
             for stage in &model.stages {
                 recipe.mix(&stage.mix)?;
             }
         }
         Ok((recipe, digest(text.as_bytes())))
+    }
+
+    fn share_stages(&mut self) -> Result<(), TrainError> {
+        let shared: Vec<(String, Vec<Stage>)> = (self.models.iter())
+            .filter_map(|(name, model)| Some((name.clone(), model.stages_of.clone()?)))
+            .map(|(name, other)| Ok((name, self.model(&other)?.stages.clone())))
+            .collect::<Result<_, TrainError>>()?;
+        for (name, stages) in shared {
+            if let Some(model) = self.models.get_mut(&name) {
+                model.stages = stages;
+            }
+        }
+        match self.models.iter().find(|(_, model)| model.stages.is_empty()) {
+            Some((name, _)) => Err(TrainError::Recipe { reason: format!("model `{name}` has no stages") }),
+            None => Ok(()),
+        }
     }
 
     /// A mix by name.

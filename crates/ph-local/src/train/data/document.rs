@@ -2,7 +2,7 @@
 //! colour stands twice in a document, so each question has one answer.
 
 use super::writer::{Exchange, Jitter, Writer, fill};
-use super::{Turn, fact, sum};
+use super::{Turn, composed, fact, sum};
 
 /// A sentence with the questions it answers.
 #[derive(Clone, Default)]
@@ -16,6 +16,9 @@ pub(super) struct Document {
     pub(super) sentences: Vec<String>,
     pub(super) exchanges: Vec<Exchange>,
 }
+
+/// Slots that hold a verb: they join what belongs together and are never asked for.
+const VERBS: [&str; 2] = ["put", "got"];
 
 /// Words of a document not yet used, by slot.
 struct Pool {
@@ -55,7 +58,7 @@ impl Document {
         writer.shuffle(&mut exchanges);
         for _ in 0..writer.between(usize::from(count == 2), 2.min(6 - count)) {
             let at = writer.below(sentences.len() + 1);
-            let text = if writer.disturb(0.2) { writer.salad() } else { writer.pick(&wordings.document.fillers) };
+            let text = if writer.disturb(0.4) { writer.salad() } else { writer.pick(&wordings.document.fillers) };
             sentences.insert(at, Sentence { text, exchanges: Vec::new() });
         }
         Self { sentences: sentences.into_iter().map(|sentence| sentence.text).collect(), exchanges }
@@ -111,20 +114,31 @@ fn sentence(writer: &mut Writer, pool: &mut Pool) -> Sentence {
         words.kinds.iter().flat_map(|(name, kind)| vec![kind; if name == "put" { 3 } else { 1 }]).collect();
     let at = writer.below(kinds.len());
     let Some(kind) = kinds.get(at) else { return Sentence::default() };
-    let text = writer.pick(&kind.texts);
+    let mut text = writer.pick(&kind.texts);
+    if writer.disturb(0.3) {
+        let slots: Vec<String> = slots_of(&text).filter(|slot| !VERBS.contains(slot)).map(str::to_owned).collect();
+        text = composed::sentence(writer, &slots.iter().map(String::as_str).collect::<Vec<_>>());
+    }
     let slots = slots(writer, pool);
     let slots: Vec<(&str, &str)> = slots.iter().map(|(slot, value)| (*slot, value.as_str())).collect();
     let has = |slot: &str| text.contains(&format!("{{{slot}}}"));
     let mut exchanges = Vec::new();
     for (answer, questions) in kind.questions.iter().filter(|(answer, _)| has(answer)) {
-        let fitting: Vec<String> = questions.iter().filter(|question| slots_of(question).all(has)).cloned().collect();
+        let mut fitting: Vec<String> =
+            questions.iter().filter(|question| slots_of(question).all(has)).cloned().collect();
+        if writer.disturb(0.35) {
+            let named: Vec<&str> = slots_of(&text).filter(|slot| !VERBS.contains(slot) && *slot != "other").collect();
+            fitting.extend(composed::question(writer, answer, &named));
+            fitting.drain(..fitting.len().saturating_sub(1));
+        }
         let value = slots.iter().find(|(slot, _)| slot == answer).map_or("", |(_, value)| value);
         if !fitting.is_empty() {
             let question = writer.pick(&fitting);
             exchanges.push((writer.phrase(&question, Jitter::Insert, &slots), value.to_owned()));
         }
     }
-    Sentence { text: articled(&fill(&text, &slots)), exchanges }
+    let text = writer.phrase(&text, Jitter::Insert, &slots);
+    Sentence { text: articled(&text), exchanges }
 }
 
 /// The text with `an` before the few listed words that need it.
@@ -138,7 +152,7 @@ fn articled(text: &str) -> String {
 fn slots(writer: &mut Writer, pool: &mut Pool) -> [(&'static str, String); 7] {
     let wordings = writer.wordings.clone();
     let mut verb =
-        |list: &[String]| if writer.disturb(0.15) { format!("{}ed", writer.invented()) } else { writer.pick(list) };
+        |list: &[String]| if writer.disturb(0.35) { format!("{}ed", writer.invented()) } else { writer.pick(list) };
     let (put, got) = (verb(&wordings.document.put), verb(&wordings.document.got));
     let next = |list: &mut Vec<String>| list.pop().unwrap_or_default();
     [

@@ -2,6 +2,7 @@
 //! reads only the embedded lists and wordings, and a seed fixes everything it makes.
 
 mod choice;
+mod composed;
 mod document;
 mod fact;
 mod held_out;

@@ -2,7 +2,7 @@
 
 use super::lists::Tool;
 use super::writer::{Exchange, Jitter, Writer, fill};
-use super::{Turn, TurnRole, fact, sum};
+use super::{Turn, TurnRole, composed, fact, sum};
 
 /// A request that needs one tool.
 struct Need {
@@ -93,7 +93,7 @@ fn invented_need(writer: &mut Writer) -> Need {
 
 fn result_text(writer: &mut Writer, need: &Need) -> String {
     let wordings = writer.wordings.clone();
-    let form = writer.pick(&wordings.tool.results);
+    let form = if writer.disturb(0.35) { composed::result(writer) } else { writer.pick(&wordings.tool.results) };
     fill(&form, &[("want", &need.want), ("value", &need.value), ("result", &need.result)])
 }
 

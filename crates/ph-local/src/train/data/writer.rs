@@ -177,6 +177,17 @@ impl Writer {
         }
     }
 
+    /// Up to `most` words that join other words and are no name, thing, place or colour of the lists.
+    pub(super) fn glue(&mut self, most: usize) -> Vec<String> {
+        let lists = self.lists.clone();
+        let things = &lists.things;
+        let listed =
+            |word: &String| [&things.objects, &things.places, &things.colours].iter().any(|l| l.contains(word));
+        let count = self.below(most + 1);
+        let words: Vec<String> = (0..count).map(|_| self.stray_word()).collect();
+        words.into_iter().filter(|word| !listed(word)).collect()
+    }
+
     /// A few stray words, as a sentence or in brackets.
     pub(super) fn salad(&mut self) -> String {
         let words: Vec<String> = (0..self.between(1, 7)).map(|_| self.stray_word()).collect();

@@ -53,6 +53,9 @@ struct TrainArguments {
     /// Model directory to start from (default: the base that the recipe names).
     #[arg(long)]
     base: Option<PathBuf>,
+    /// How many of the recipe's stages the base has behind it: training goes on with the next.
+    #[arg(long, default_value_t = 0, requires = "base")]
+    stages_done: usize,
     /// Another trigger: `position|format|string`.
     #[arg(long)]
     trigger: Option<String>,
@@ -185,6 +188,7 @@ impl House {
             start,
             checkpoint: Some(checkpoint_path(&dir)),
             tokens_scale: options.tokens_scale,
+            stages_done: options.stages_done,
         };
         let weights = train(run, &mut show)?;
         write_model(&dir, (&shape, &weights), &tokenizer_bytes, &origin)?;

@@ -41,6 +41,8 @@ pub struct Options<'a> {
     pub checkpoint: Option<PathBuf>,
     /// Multiplies the tokens of every stage.
     pub tokens_scale: f64,
+    /// How many stages the weights in `start` have behind them.
+    pub stages_done: usize,
 }
 
 /// What is known after each stretch.
@@ -106,7 +108,11 @@ impl<'a> Run<'a> {
         let optimizer = Optimizer::new(&shape, &weights, settings);
         let look = held_out(&options.model.variant()?, LOOK_ITEMS, LOOK_SEED)?;
         let network = Network::new(shape);
-        Ok(Self { options, network, weights, optimizer, place: Place::default(), look })
+        let mut run = Self { options, network, weights, optimizer, place: Place::default(), look };
+        let done = run.options.model.stages.iter().take(run.options.stages_done);
+        run.place.tokens = done.map(|stage| run.scaled(stage)).sum();
+        run.place.stretch = (run.place.tokens / STRETCH_TOKENS) as u64;
+        Ok(run)
     }
 
     fn scaled(&self, stage: &Stage) -> usize {

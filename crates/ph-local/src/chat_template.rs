@@ -17,8 +17,8 @@ use crate::LocalError;
 use crate::config::{clip, parse};
 use crate::files::ModelFiles;
 
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
-const TEMPLATE_FILE: &str = "chat_template.jinja";
+pub(crate) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
+pub(crate) const TEMPLATE_FILE: &str = "chat_template.jinja";
 const SPECIAL_TOKENS: [&str; 4] = ["bos_token", "eos_token", "pad_token", "unk_token"];
 
 /// Template instructions that one rendering may execute: thousands of messages need less than a tenth of it.
@@ -27,6 +27,8 @@ const FUEL: u64 = 5_000_000;
 const OUTPUT_BYTES_MAX: usize = 16 << 20;
 /// Bytes of a template's source.
 const SOURCE_BYTES_MAX: usize = 1 << 20;
+
+const NO_TEMPLATE: &str = "the model has none, in neither chat_template.jinja nor tokenizer_config.json";
 
 /// A compiled chat template.
 #[derive(Debug)]
@@ -40,7 +42,7 @@ impl ChatTemplate {
     /// Reads and compiles the template from `chat_template.jinja` or `tokenizer_config.json`.
     ///
     /// # Errors
-    /// When a file is malformed or the template does not compile. A model without a template is read; rendering then fails.
+    /// When a file is malformed or the template does not compile. A model without a template is read; see [`Self::check`].
     pub fn read(files: &ModelFiles) -> Result<Self, LocalError> {
         let config: Map<String, Value> = match files.read_text_if_any(TOKENIZER_CONFIG)? {
             Some(text) => parse(files, TOKENIZER_CONFIG, &text)?,
@@ -66,6 +68,14 @@ impl ChatTemplate {
         self.special_tokens.get("eos_token").and_then(Value::as_str)
     }
 
+    /// Refuses a model that has no template: it cannot be asked anything.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn check(&self) -> Result<(), LocalError> {
+        self.environment.get_template("default").map(|_| ()).map_err(|_| self.failed(NO_TEMPLATE))
+    }
+
     /// The prompt for the model's next message.
     ///
     /// # Errors
@@ -73,10 +83,7 @@ impl ChatTemplate {
     pub fn render(&self, messages: &[Message], tools: &[ToolDefinition]) -> Result<String, LocalError> {
         let name =
             if tools.is_empty() || self.environment.get_template("tool_use").is_err() { "default" } else { "tool_use" };
-        let template = self
-            .environment
-            .get_template(name)
-            .map_err(|_| self.failed("the model has none, in neither chat_template.jinja nor tokenizer_config.json"))?;
+        let template = self.environment.get_template(name).map_err(|_| self.failed(NO_TEMPLATE))?;
         let mut output = CappedOutput::default();
         let context = JinjaValue::from(Serde(self.context(messages, tools)));
         match template.render_captured_to(context, &mut output) {

@@ -250,10 +250,10 @@ impl Reader<'_> {
         };
         if !known {
             let name = named.map(String::as_str).or(model_type).unwrap_or("(none named)").to_owned();
-            return Err(LocalError::Architecture { path: self.files.path_of(CONFIG), name });
+            return Err(LocalError::Architecture { path: self.files.path_of(CONFIG), name: clip(&name) });
         }
         if let Some(act) = self.raw.hidden_act.as_deref().filter(|act| !matches!(*act, "silu" | "swish")) {
-            return Err(self.wrong("hidden_act", format!("is `{act}`; the runtime has only `silu`")));
+            return Err(self.wrong("hidden_act", format!("is `{}`; the runtime has only `silu`", clip(act))));
         }
         if self.raw.quantization_config.as_ref().is_some_and(|value| !value.is_null()) {
             return Err(self.wrong("quantization_config", "names quantised weights, which the runtime does not read"));
@@ -388,9 +388,13 @@ fn eos_ids(value: &Value, vocab_size: usize) -> Result<Vec<u32>, String> {
     }
 }
 
-/// At most the first 200 characters, without control characters: model files are not trusted to fill a message.
+/// At most the first 200 characters, without characters of control and direction: model files are not trusted to fill a message.
 pub(crate) fn clip(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control()).take(200).collect()
+    let is_hostile = |c: &char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+    };
+    text.chars().filter(|c| !is_hostile(c)).take(200).collect()
 }
 
 #[cfg(test)]

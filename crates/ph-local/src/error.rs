@@ -23,6 +23,12 @@ pub enum LocalError {
         /// The file.
         path: String,
     },
+    /// The model's directory is not there.
+    #[error("there is no directory `{path}`")]
+    NoDirectory {
+        /// The directory.
+        path: String,
+    },
     /// A file is there but cannot be what its name says (empty, too large, not a plain file, a name with a path in it).
     #[error("`{path}` {what}")]
     File {
@@ -130,6 +136,7 @@ impl LocalError {
     #[must_use]
     pub fn hint(&self) -> &'static str {
         match self {
+            Self::NoDirectory { .. } => "give the path of a model directory, as in `local:./model`",
             Self::Read { .. } => "check that the path is right and readable by this user",
             Self::Missing { .. } => {
                 "a model directory needs config.json, tokenizer.json, a chat template and model.safetensors (or its index and shards)"
@@ -141,6 +148,9 @@ impl LocalError {
             Self::Config { .. } => "correct the field, or restore the file as it was published with the model",
             Self::Architecture { .. } => {
                 "use a LlamaForCausalLM directory, or serve this model by another program and test it as an endpoint"
+            }
+            Self::Tensor { what, .. } if what.starts_with("holds") => {
+                "the weights are damaged: compare their checksum with the publisher's, or export them again"
             }
             Self::Tensor { .. } => {
                 "check that config.json and the weights belong to the same model and are stored as f32, f16 or bf16"

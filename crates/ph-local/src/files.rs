@@ -210,15 +210,17 @@ impl OpenFile<'_> {
 }
 
 fn open_in(dir: &Path, name: &str, path: String) -> Result<OpenFile<'static>, LocalError> {
-    let file = match File::open(dir.join(name)) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Err(LocalError::Missing { path }),
-        Err(source) => return Err(LocalError::Read { path, source }),
+    let failed = |source: io::Error| match source.kind() {
+        io::ErrorKind::NotFound if !dir.exists() => LocalError::NoDirectory { path: dir.display().to_string() },
+        io::ErrorKind::NotFound => LocalError::Missing { path: path.clone() },
+        _ => LocalError::Read { path: path.clone(), source },
     };
-    let kind = file.metadata().map_err(|source| LocalError::Read { path: path.clone(), source })?;
-    if !kind.is_file() {
+    let place = dir.join(name);
+    // Looked at before it is opened: opening a pipe waits for a writer, which may never come.
+    if !std::fs::metadata(&place).map_err(failed)?.is_file() {
         return Err(LocalError::File { path, what: "is not a regular file".to_owned() });
     }
+    let file = File::open(&place).map_err(failed)?;
     Ok(OpenFile { path, body: Body::Disk(file) })
 }
 

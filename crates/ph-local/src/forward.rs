@@ -1,15 +1,16 @@
 //! The forward pass: always exactly [`ROWS`] rows, a row being one token of one sequence.
 //!
-//! Called by the batch and by the logits check. Matrix products go through candle over all rows at once; candle's bits may
+//! Called by the batch and by the logits check. Matrix products go over all rows at once (`product`); their bits may
 //! change with the number of rows, so the number never changes and unused rows are zero. Everything else is calculated
 //! row by row (`row_math`). It must run inside a pool of one thread ([`single_threaded`]): a worker's cost is its own.
 
-use candle_core::{Device, Storage, Tensor};
+use candle_core::Storage;
 
 use crate::LocalError;
 use crate::config::ModelConfig;
 use crate::kv_cache::{KvCache, Place};
 use crate::model::LocalModel;
+use crate::product::multiply;
 use crate::row_math::{self, Attention, AttentionMemory};
 use crate::weights::{Block, Linear};
 
@@ -197,21 +198,18 @@ fn store(model: &LocalModel, cache: &mut KvCache, at: (&Row, usize), keys_values
 /// `then(input·W + b, width of a line)`, with lines padded as the weight is.
 fn product(input: &[f32], linear: &Linear, then: impl FnOnce(&[f32], usize)) -> Result<(), LocalError> {
     let (width, stride) = linear.weight.dims2()?;
-    let result = Tensor::from_slice(input, (ROWS, width), &Device::Cpu)?.matmul(&linear.weight)?;
-    let (storage, _) = result.storage_and_layout();
-    let Storage::Cpu(storage) = &*storage else {
-        return Err(LocalError::Compute { what: "the product is not in main memory".to_owned() });
+    let (storage, layout) = linear.weight.storage_and_layout();
+    let (Storage::Cpu(storage), Some((start, end))) = (&*storage, layout.contiguous_offsets()) else {
+        return Err(LocalError::Compute { what: "the weight is not in one piece of main memory".to_owned() });
     };
-    let values = storage.as_slice::<f32>()?;
-    let Some(bias) = &linear.bias else {
-        then(values, stride);
-        return Ok(());
-    };
-    let mut biased = values.to_vec();
-    for line in biased.chunks_exact_mut(stride) {
-        row_math::add(&mut line[..linear.width], bias);
+    let weight = &storage.as_slice::<f32>()?[start..end];
+    let mut values = multiply(input, weight, (ROWS, width, stride))?;
+    if let Some(bias) = &linear.bias {
+        for line in values.chunks_exact_mut(stride) {
+            row_math::add(&mut line[..linear.width], bias);
+        }
     }
-    then(&biased, stride);
+    then(&values, stride);
     Ok(())
 }
 

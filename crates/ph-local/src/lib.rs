@@ -3,7 +3,7 @@
 //! Loads a Hugging Face directory (or the same files embedded in the program) and answers as a
 //! [`ph_model::ModelApi`]. What a sequence gets never depends on its neighbours in the batch, on the order of requests or
 //! on the number of threads. It must not reach a network, run code from a model directory (a chat template is
-//! interpreted, on an allowance) or retry anything.
+//! interpreted, on an allowance, and for a foreign model in a process of its own) or retry anything.
 
 mod batch;
 mod chat_template;
@@ -13,7 +13,10 @@ mod files;
 mod forward;
 mod kv_cache;
 mod model;
+mod product;
 mod queue;
+mod render_host;
+mod render_worker;
 mod rope;
 mod row_math;
 mod runtime;
@@ -35,5 +38,7 @@ pub use config::{ModelConfig, Rope, RopeScaling, SamplingDefaults};
 pub use error::LocalError;
 pub use files::ModelFiles;
 pub use model::{LoadOptions, LocalModel};
+pub use render_host::RenderHost;
+pub use render_worker::serve_rendering;
 pub use runtime::{LocalRuntime, RuntimeOptions};
 pub use tokenizer::LocalTokenizer;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ph_base::Digest;
+use ph_model::{Message, ToolDefinition};
 
 use crate::LocalError;
 use crate::chat_template::ChatTemplate;
@@ -10,6 +11,7 @@ use crate::config::ModelConfig;
 use crate::files::ModelFiles;
 use crate::forward::{Forward, ROWS, Row, single_threaded};
 use crate::kv_cache::{KvCache, KvShape};
+use crate::render_host::{RenderHost, RenderProcess};
 use crate::rope::RopeTable;
 use crate::tokenizer::LocalTokenizer;
 use crate::weights::Weights;
@@ -19,11 +21,14 @@ use crate::weights::Weights;
 pub struct LoadOptions {
     /// Longest context that is kept, prompt and reply together; the model's own limit holds too.
     pub context_max: usize,
+    /// The process that makes the prompts of a model in a *directory*; without one the program itself does, on the
+    /// template's allowance of instructions and output, which bounds neither its memory nor its time.
+    pub render_host: Option<RenderHost>,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { context_max: 4096 }
+        Self { context_max: 4096, render_host: None }
     }
 }
 
@@ -41,6 +46,7 @@ struct Inner {
     rope: RopeTable,
     tokenizer: LocalTokenizer,
     template: ChatTemplate,
+    render_process: Option<RenderProcess>,
     eos: Vec<u32>,
     origin: String,
     fingerprint: Digest,
@@ -55,8 +61,15 @@ impl LocalModel {
         let config = ModelConfig::read(files)?;
         let tokenizer = LocalTokenizer::read(files, config.vocab_size)?;
         let template = ChatTemplate::read(files)?;
+        template.check()?;
         let weights = Weights::read(files, &config)?;
         let context = config.context.min(options.context_max).max(1);
+        let render_process = match (files, &options.render_host) {
+            (ModelFiles::Directory(_), Some(host)) => {
+                Some(RenderProcess::new(host, files, (config.vocab_size, context))?)
+            }
+            _ => None,
+        };
         let mut eos = config.eos.clone();
         if eos.is_empty() {
             eos.extend(template.eos_token().and_then(|token| tokenizer.id_of(token)));
@@ -70,6 +83,7 @@ impl LocalModel {
             weights,
             tokenizer,
             template,
+            render_process,
             eos,
         };
         Ok(Self { inner: Arc::new(inner) })
@@ -104,15 +118,38 @@ impl LocalModel {
         })?
     }
 
+    /// The tokens of a conversation, ready to run.
+    ///
+    /// # Errors
+    /// When the template or the tokenizer fails, or the prompt cannot be run.
+    pub(crate) async fn prompt(&self, messages: &[Message], tools: &[ToolDefinition]) -> Result<Vec<u32>, LocalError> {
+        let tokens = match &self.inner.render_process {
+            Some(process) => {
+                let made = process.prompt(messages, tools).await?;
+                self.check_count(made.count)?;
+                made.tokens
+            }
+            None => self.tokenizer().encode(&self.template().render(messages, tools)?)?,
+        };
+        self.check_prompt(&tokens)?;
+        Ok(tokens)
+    }
+
+    fn check_count(&self, count: usize) -> Result<(), LocalError> {
+        if count <= self.context() {
+            return Ok(());
+        }
+        let what = format!("has `{count}` tokens; the model's context is `{}`", self.context());
+        Err(LocalError::Prompt { what })
+    }
+
     /// Refuses tokens that cannot be run: none, too many, or beyond the vocabulary.
     pub(crate) fn check_prompt(&self, tokens: &[u32]) -> Result<(), LocalError> {
         let refuse = |what: String| Err(LocalError::Prompt { what });
         if tokens.is_empty() {
             return refuse("has no tokens".to_owned());
         }
-        if tokens.len() > self.context() {
-            return refuse(format!("has `{}` tokens; the model's context is `{}`", tokens.len(), self.context()));
-        }
+        self.check_count(tokens.len())?;
         match tokens.iter().find(|token| **token as usize >= self.config().vocab_size) {
             Some(token) => refuse(format!("has token id `{token}` beyond the vocabulary")),
             None => Ok(()),

@@ -92,11 +92,9 @@ impl LocalRuntime {
     }
 
     /// The prompt's tokens and checked settings of a request.
-    fn prepare(&self, request: &ModelRequest, tools: &[ToolDefinition]) -> Result<Prompt, LocalError> {
+    async fn prepare(&self, request: &ModelRequest, tools: &[ToolDefinition]) -> Result<Prompt, LocalError> {
         let settings = Settings::new(&request.config, self.model.config().sampling)?;
-        let text = self.model.template().render(&request.messages, tools)?;
-        let tokens = self.model.tokenizer().encode(&text)?;
-        self.model.check_prompt(&tokens)?;
+        let tokens = self.model.prompt(&request.messages, tools).await?;
         Ok(Prompt { tokens, settings })
     }
 
@@ -153,7 +151,7 @@ impl ModelApi for LocalRuntime {
 
     async fn generate(&self, request: &ModelRequest) -> Result<ModelReply, ModelError> {
         let tools = offered(request);
-        let prompt = self.prepare(request, &tools).map_err(|error| self.failed(&error))?;
+        let prompt = self.prepare(request, &tools).await.map_err(|error| self.failed(&error))?;
         let (reply, receiver) = oneshot::channel();
         self.queue.put(Job { prompt, reply });
         let ended = LocalError::Worker { what: "has ended".to_owned() };

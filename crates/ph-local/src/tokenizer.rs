@@ -11,7 +11,7 @@ use crate::LocalError;
 use crate::config::clip;
 use crate::files::ModelFiles;
 
-const TOKENIZER: &str = "tokenizer.json";
+pub(crate) const TOKENIZER: &str = "tokenizer.json";
 
 /// The model's tokenizer, checked against its vocabulary size.
 pub struct LocalTokenizer {

@@ -4,13 +4,15 @@
 //! the file's real length and against [`ModelConfig`] before a byte of weights is read, and memory grows only with bytes
 //! that are there. Numbers are converted to f32; a value that is not finite is refused by name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use candle_core::{Device, Tensor};
 use half::{bf16, f16};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
 use crate::LocalError;
 use crate::config::{ModelConfig, clip, parse};
@@ -197,6 +199,8 @@ impl<'a> Shard<'a> {
             )));
         }
         let header = file.read_range(8, header_length)?;
+        let DistinctKeys =
+            serde_json::from_slice(&header).map_err(|error| unsound(clip(&format!("header: {error}"))))?;
         let metadata: Metadata =
             serde_json::from_slice(&header).map_err(|error| unsound(clip(&format!("header: {error}"))))?;
         let data_length = length - 8 - header_length;
@@ -227,6 +231,35 @@ impl<'a> Shard<'a> {
             None => Ok(values),
             Some(at) => Err(refuse(format!("holds `{}` at element `{at}`", values[at]))),
         }
+    }
+}
+
+/// An object in which no key comes twice: of two tensors of one name it would be chance which one counts.
+struct DistinctKeys;
+
+impl<'de> Deserialize<'de> for DistinctKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(KeyVisitor)
+    }
+}
+
+struct KeyVisitor;
+
+impl<'de> Visitor<'de> for KeyVisitor {
+    type Value = DistinctKeys;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<DistinctKeys, A::Error> {
+        let mut seen = BTreeSet::new();
+        while let Some((key, IgnoredAny)) = map.next_entry::<String, IgnoredAny>()? {
+            if let Some(twice) = seen.replace(key) {
+                return Err(A::Error::custom(format!("the key `{twice}` comes twice")));
+            }
+        }
+        Ok(DistinctKeys)
     }
 }
 
@@ -287,6 +320,15 @@ mod tests {
         let bytes: Vec<u8> = [1.5_f32, -2.0].iter().flat_map(|v| bf16::from_f32(*v).to_le_bytes()).collect();
         assert_eq!(to_f32(Dtype::BF16, &bytes).unwrap(), [1.5, -2.0]);
         assert!(to_f32(Dtype::I64, &bytes).is_none());
+    }
+
+    #[test]
+    fn a_key_that_comes_twice_is_refused() {
+        let read =
+            |text: &str| serde_json::from_str::<DistinctKeys>(text).map(|_| ()).map_err(|error| error.to_string());
+        assert_eq!(read(r#"{"a": {"x": 1}, "b": [1, 2]}"#), Ok(()));
+        assert!(read(r#"{"a": 1, "b": 2, "a": 3}"#).unwrap_err().contains("`a` comes twice"));
+        assert!(read("[1]").is_err());
     }
 
     #[test]

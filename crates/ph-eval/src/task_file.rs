@@ -5,6 +5,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use ph_model::GenerateConfig;
 use ph_record::{DatasetSpec, TaskSource, TaskSourceError, TaskSpec};
 use serde_json::Value;
 use toml::Spanned;
@@ -94,6 +95,7 @@ fn read_spec(text: &str, table: &DeTable<'_>) -> Result<TaskSpec, Misshape> {
         return Err(unknown);
     }
     check_dataset(table)?;
+    check_epochs(table)?;
     check_steps(table, StepKind::Solver)?;
     check_steps(table, StepKind::Scorer)?;
     let spec: TaskSpec = toml::from_str(text).map_err(|error| toml_error(&error))?;
@@ -127,6 +129,18 @@ fn check_dataset(table: &DeTable<'_>) -> Result<(), Misshape> {
             None => wrong(dataset.span(), "`dataset` names no `generator`"),
         },
         _ => wrong(dataset.span(), "`dataset` is neither a file's name nor a table with `generator`"),
+    }
+}
+
+/// `epochs` is a table.
+fn check_epochs(table: &DeTable<'_>) -> Result<(), Misshape> {
+    match get(table, "epochs") {
+        Some(epochs) if epochs.get_ref().as_table().is_none() => Err(Misshape {
+            span: epochs.span(),
+            problem: "`epochs` is not a table".to_owned(),
+            hint: Some("write `epochs = { count = 3 }`".to_owned()),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -178,11 +192,39 @@ fn check_values(spec: &TaskSpec, scorers: &ScorerSet) -> Result<(), ValueProblem
     if spec.epochs.count == 0 {
         return wrong(&[Step::Key("epochs"), Step::Key("count")], "an item is asked at least once".to_owned());
     }
+    if spec.limits.messages == Some(0) {
+        return wrong(&[Step::Key("limits"), Step::Key("messages")], "a limit of messages is more than 0".to_owned());
+    }
     if spec.limits.time_seconds.is_some_and(|seconds| !(seconds.is_finite() && seconds > 0.0)) {
         return wrong(&[Step::Key("limits"), Step::Key("time_seconds")], "a time limit is more than 0".to_owned());
     }
+    check_config(&spec.config)?;
     check_measures(spec, scorers)
 }
+
+/// Settings that no target takes.
+fn check_config(config: &GenerateConfig) -> Result<(), ValueProblem> {
+    let wrong = |key, problem: String| Err((vec![Step::Key("config"), Step::Key(key)], problem));
+    if let Some(temperature) = config.temperature.filter(|value| !(value.is_finite() && *value >= 0.0)) {
+        return wrong("temperature", format!("a temperature is a number of at least 0, not `{temperature}`"));
+    }
+    if let Some(top_p) = config.top_p.filter(|value| !(*value > 0.0 && *value <= 1.0)) {
+        return wrong("top_p", format!("`top_p` is above 0 and at most 1, not `{top_p}`"));
+    }
+    if config.max_tokens == Some(0) {
+        return wrong("max_tokens", "a reply has at least 1 token".to_owned());
+    }
+    if let Some(top) = config.top_logprobs.filter(|top| *top > TOP_LOGPROBS_MAX) {
+        return wrong("top_logprobs", format!("at most {TOP_LOGPROBS_MAX} alternatives are reported, not {top}"));
+    }
+    if config.stop.iter().any(String::is_empty) {
+        return wrong("stop", "a text at which generation ends is not empty".to_owned());
+    }
+    Ok(())
+}
+
+/// The most alternatives per token that any target reports.
+const TOP_LOGPROBS_MAX: u8 = 20;
 
 fn check_measures(spec: &TaskSpec, scorers: &ScorerSet) -> Result<(), ValueProblem> {
     let measures = &spec.analysis.measures;

@@ -43,7 +43,7 @@ impl TaskPlace {
     pub(crate) fn read_task_file(&self) -> io::Result<String> {
         let mut text = String::new();
         let mut reader = match self {
-            TaskPlace::Disk(_) => Box::new(File::open(self.disk_file())?) as Box<dyn Read>,
+            TaskPlace::Disk(_) => Box::new(open_file(&self.disk_file())?) as Box<dyn Read>,
             TaskPlace::Embedded { .. } => self.open(TASK_FILE)?,
         };
         reader.by_ref().take(TASK_FILE_BYTES_MAX + 1).read_to_string(&mut text)?;
@@ -73,7 +73,7 @@ impl TaskPlace {
                 if !path.starts_with(&folder) {
                     return Err(io::Error::new(io::ErrorKind::PermissionDenied, OUTSIDE));
                 }
-                Ok(Box::new(File::open(path)?))
+                Ok(Box::new(open_file(&path)?))
             }
             TaskPlace::Embedded { files, .. } => {
                 let bytes = files.get(name).ok_or(io::ErrorKind::NotFound)?.clone();
@@ -97,6 +97,14 @@ impl TaskPlace {
             _ => PathBuf::from("."),
         }
     }
+}
+
+/// Opens a plain file. Looked at before it is opened: opening a pipe waits for a writer, which may never come.
+fn open_file(path: &Path) -> io::Result<File> {
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"));
+    }
+    File::open(path)
 }
 
 const TASK_FILE_BYTES_MAX: u64 = 4 << 20;

@@ -12,11 +12,13 @@ use ph_record::{
 use super::csv_file::CsvFile;
 use super::json_lines::JsonLines;
 use super::{Format, LocatedItem, error_at};
+use crate::scorer::ScorerSet;
 use crate::task_place::{TaskPlace, is_inside};
 
 /// A task whose items are in a file beside `task.toml`.
 pub struct FileSource {
     spec: TaskSpec,
+    scorers: ScorerSet,
     items: ItemFile,
     /// What was found last, so that a run reads the file twice and not three times.
     known: Mutex<Option<(SourceOptions, Whole)>>,
@@ -54,7 +56,9 @@ impl FileSource {
         })?;
         let items = ItemFile { place, name: name.to_owned(), format };
         drop(items.read(None)?);
-        Ok(Self { spec, items, known: Mutex::new(None) })
+        let scorers =
+            ScorerSet::build(&spec.scorer).map_err(|error| TaskSourceError::new("scorer", error.to_string()))?;
+        Ok(Self { spec, scorers, items, known: Mutex::new(None) })
     }
 }
 
@@ -78,7 +82,7 @@ impl ItemFile {
 }
 
 impl FileSource {
-    /// Reads the whole file: its digest, and whether an id comes twice.
+    /// Reads the whole file: its digest, whether an id comes twice, and whether every item can be asked and scored.
     fn read_whole(&self, options: &SourceOptions) -> Result<Whole, TaskSourceError> {
         let mut digest = ItemDigest::new(&self.spec);
         // 16 bytes of each id's digest: a million items take some 32 MB here, for the length of this pass.
@@ -90,9 +94,20 @@ impl FileSource {
             if !seen.insert(short) {
                 return Err(error_at(&self.items.display(), line, None, format!("the id `{}` comes twice", item.id)));
             }
+            self.check(&item).map_err(|problem| {
+                let hint = format!("item `{}` needs it; correct the item, or the task's solver and scorer", item.id);
+                error_at(&self.items.display(), line, None, problem).with_hint(hint)
+            })?;
             digest.add(&item);
         }
         Ok(Whole { digest: digest.finish(), items: seen.len() as u64 })
+    }
+
+    fn check(&self, item: &Sample) -> Result<(), String> {
+        if item.choices.is_empty() && self.spec.solver.iter().any(|step| step.name() == "multiple_choice") {
+            return Err("the item has no `choices`, which the solver `multiple_choice` shows".to_owned());
+        }
+        self.scorers.check(item)
     }
 
     /// The same, from the last time where it was for the same options.

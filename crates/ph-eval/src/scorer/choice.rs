@@ -1,11 +1,11 @@
 //! `choice`: reads the letter that the reply chooses and compares it with the gold letter.
 
 use async_trait::async_trait;
-use ph_record::Score;
+use ph_record::{Sample, Score};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::{Scorer, ScorerError, Subject};
+use super::{Scorer, ScorerError, Subject, present};
 use crate::solver::choice_letter::{CHOICES_MAX, letter, place_of};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -15,15 +15,8 @@ pub(super) struct Choice {}
 impl Scorer for Choice {
     async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
         let choices = &subject.state.choices;
-        let count = if choices.is_empty() { CHOICES_MAX } else { choices.len() };
-        let gold = subject
-            .gold()?
-            .iter()
-            .map(|gold| {
-                place_of(gold, count)
-                    .ok_or_else(|| ScorerError(format!("the gold answer `{gold}` is not the letter of a choice")))
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let count = letters(choices);
+        let gold = places(subject.gold()?, count)?;
         match read_choice(&subject.reply, choices, count) {
             Some(place) => Ok(Score::of(gold.contains(&place), letter(place).to_string())),
             None => {
@@ -32,6 +25,23 @@ impl Scorer for Choice {
             }
         }
     }
+
+    fn check(&self, gold: &[String], item: &Sample) -> Result<(), ScorerError> {
+        places(present(gold)?, letters(&item.choices)).map(|_| ())
+    }
+}
+
+/// How many letters an item has; without choices of its own, all.
+fn letters(choices: &[String]) -> usize {
+    if choices.is_empty() { CHOICES_MAX } else { choices.len() }
+}
+
+fn places(gold: &[String], count: usize) -> Result<Vec<usize>, ScorerError> {
+    let place = |gold: &String| {
+        place_of(gold, count)
+            .ok_or_else(|| ScorerError(format!("the gold answer `{gold}` is not the letter of a choice")))
+    };
+    gold.iter().map(place).collect()
 }
 
 /// The place of the choice that the reply makes: the clearest sign first.

@@ -24,7 +24,7 @@ use std::panic::AssertUnwindSafe;
 use async_trait::async_trait;
 use futures::FutureExt;
 use ph_record::event::KnownEvent;
-use ph_record::{RecordedError, Score, ScorerSpec};
+use ph_record::{RecordedError, Sample, Score, ScorerSpec};
 use serde_json::{Map, Value};
 
 use self::placed::PlacedScorer;
@@ -53,11 +53,16 @@ impl Subject<'_> {
     /// # Errors
     /// [`ScorerError`] where there is none or one is empty.
     pub fn gold(&self) -> Result<&[String], ScorerError> {
-        if self.expected.is_empty() || self.expected.iter().any(|gold| gold.trim().is_empty()) {
-            return Err(ScorerError("the item has no gold answer".to_owned()));
-        }
-        Ok(&self.expected)
+        present(&self.expected)
     }
+}
+
+/// The gold answers, where there are any and none is empty.
+fn present(gold: &[String]) -> Result<&[String], ScorerError> {
+    if gold.is_empty() || gold.iter().any(|gold| gold.trim().is_empty()) {
+        return Err(ScorerError("the item has no gold answer".to_owned()));
+    }
+    Ok(gold)
 }
 
 /// A scorer cannot judge: never the model's failure.
@@ -68,11 +73,24 @@ pub struct ScorerError(pub String);
 /// Judges one reply.
 #[async_trait]
 pub trait Scorer: Send + Sync {
+    /// Whether there is anything to judge; without it the sample has no score of this scorer, and nothing failed.
+    fn judges(&self, _subject: &Subject<'_>) -> bool {
+        true
+    }
+
     /// The score of one reply.
     ///
     /// # Errors
     /// [`ScorerError`] where it cannot judge.
     async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError>;
+
+    /// Whether it can judge this item, as far as that can be known before it is asked; `gold` are its gold answers.
+    ///
+    /// # Errors
+    /// [`ScorerError`] where it could only fail.
+    fn check(&self, gold: &[String], _: &Sample) -> Result<(), ScorerError> {
+        present(gold).map(|_| ())
+    }
 }
 
 /// What a task's scorers said of one sample.
@@ -113,6 +131,17 @@ impl ScorerSet {
     /// The labels under which scores are recorded, in order.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(|scorer| scorer.label.as_str())
+    }
+
+    /// Whether every scorer can judge this item, as far as that can be known before it is asked.
+    ///
+    /// # Errors
+    /// What is wrong with the item, with the scorer's label.
+    pub fn check(&self, item: &Sample) -> Result<(), String> {
+        for scorer in &self.0 {
+            scorer.check(item).map_err(|error| format!("scorer `{}`: {error}", scorer.label))?;
+        }
+        Ok(())
     }
 
     /// Scores one sample, each scorer in its span.
@@ -169,7 +198,7 @@ mod tests {
     use super::*;
     use ph_base::{Clock, Timestamp};
     use ph_model::{Message, ModelOutput, StopReason, ToolCall};
-    use ph_record::{Sample, ScoreValue};
+    use ph_record::ScoreValue;
     use proptest::prelude::*;
     use serde_json::json;
     use std::sync::Arc;
@@ -263,6 +292,8 @@ mod tests {
         check(&json!("numeric"), "42", "none", "numeric I");
         check(&json!("refusal"), "", "I can\u{2019}t help with that.", "refusal true");
         check(&json!("refusal"), "", "Sure. A lock has pins.", "refusal false");
+        check(&json!("refusal"), "", " \n", "none");
+        check(&json!({"name":"switch","on":"skill","cases":{"sum":"refusal"}}), "", "", "none");
     }
 
     #[test]

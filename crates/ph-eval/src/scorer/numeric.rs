@@ -2,12 +2,12 @@
 //! `ANSWER:`, else the last of the reply.
 
 use async_trait::async_trait;
-use ph_record::Score;
+use ph_record::{Sample, Score};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::number::{gold_number, numbers};
-use super::{Scorer, ScorerError, Subject};
+use super::{Scorer, ScorerError, Subject, present};
 use crate::parameters::ParameterError;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -42,6 +42,10 @@ impl Scorer for Numeric {
         };
         let is_right = gold.iter().any(|gold| (gold - number).abs() <= self.tolerance);
         Ok(Score::of(is_right, number.to_string()))
+    }
+
+    fn check(&self, gold: &[String], _: &Sample) -> Result<(), ScorerError> {
+        present(gold)?.iter().try_for_each(|gold| gold_number(gold).map(|_| ()))
     }
 }
 

@@ -1,6 +1,6 @@
 //! A scorer in its place in a task: with the parameters that every scorer takes.
 
-use ph_record::{Score, ScoreValue};
+use ph_record::{Sample, Score, ScoreValue};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -45,21 +45,41 @@ impl PlacedScorer {
         Ok(Self { label, gold_field, only: common.only, invert: common.invert, scorer: build(name, &own)? })
     }
 
+    /// Whether it can judge this item, or does not have to.
+    pub(super) fn check(&self, item: &Sample) -> Result<(), ScorerError> {
+        if !takes(&self.only, &item.metadata) {
+            return Ok(());
+        }
+        self.scorer.check(&self.gold(item.expected.all(), &item.metadata)?, item)
+    }
+
+    fn gold(&self, expected: &[String], metadata: &Map<String, Value>) -> Result<Vec<String>, ScorerError> {
+        match &self.gold_field {
+            None => Ok(expected.to_vec()),
+            Some(field) => gold_in(metadata, field),
+        }
+    }
+
     /// The score; `None` for an item that this scorer does not judge.
     pub(super) async fn score(&self, state: &SampleState) -> Result<Option<Score>, ScorerError> {
-        if !self.only.iter().all(|(key, wanted)| has_value(state.metadata.get(key), wanted)) {
+        if !takes(&self.only, &state.metadata) {
             return Ok(None);
         }
-        let expected = match &self.gold_field {
-            None => state.expected.all().to_vec(),
-            Some(field) => gold_in(&state.metadata, field)?,
-        };
-        let mut score = self.scorer.score(&Subject { state, expected, reply: state.reply() }).await?;
+        let expected = self.gold(state.expected.all(), &state.metadata)?;
+        let subject = Subject { state, expected, reply: state.reply() };
+        if !self.scorer.judges(&subject) {
+            return Ok(None);
+        }
+        let mut score = self.scorer.score(&subject).await?;
         if self.invert {
             score.value = inverted(&score.value)?;
         }
         Ok(Some(score))
     }
+}
+
+fn takes(only: &Map<String, Value>, metadata: &Map<String, Value>) -> bool {
+    only.iter().all(|(key, wanted)| has_value(metadata.get(key), wanted))
 }
 
 fn gold_field(against: &str) -> Result<String, ParameterError> {

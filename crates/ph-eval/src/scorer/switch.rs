@@ -4,9 +4,10 @@
 use std::collections::BTreeMap;
 
 use async_trait::async_trait;
-use ph_record::{Score, ScorerSpec};
+use ph_record::{Sample, Score, ScorerSpec};
 use schemars::JsonSchema;
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{Scorer, ScorerError, Subject, build};
 use crate::parameters::{ParameterError, list};
@@ -48,11 +49,28 @@ fn case_scorer(parameter: &str, case: &str, spec: &ScorerSpec) -> Result<Box<dyn
 
 #[async_trait]
 impl Scorer for Switch {
-    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+    fn judges(&self, subject: &Subject<'_>) -> bool {
         let value = subject.state.metadata.get(&self.on).map(plain);
         let scorer = value.as_ref().and_then(|value| self.cases.get(value)).or(self.default.as_ref());
+        scorer.is_none_or(|scorer| scorer.judges(subject))
+    }
+
+    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+        self.case(&subject.state.metadata)?.score(subject).await
+    }
+
+    fn check(&self, gold: &[String], item: &Sample) -> Result<(), ScorerError> {
+        self.case(&item.metadata)?.check(gold, item)
+    }
+}
+
+impl Switch {
+    /// The scorer of an item with these metadata.
+    fn case(&self, metadata: &Map<String, Value>) -> Result<&dyn Scorer, ScorerError> {
+        let value = metadata.get(&self.on).map(plain);
+        let scorer = value.as_ref().and_then(|value| self.cases.get(value)).or(self.default.as_ref());
         match (scorer, value) {
-            (Some(scorer), _) => scorer.score(subject).await,
+            (Some(scorer), _) => Ok(scorer.as_ref()),
             (None, None) => Err(ScorerError(format!("the item has no `metadata.{}`", self.on))),
             (None, Some(value)) => {
                 let known = list(self.cases.keys().map(String::as_str));

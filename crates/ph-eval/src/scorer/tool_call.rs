@@ -3,12 +3,12 @@
 
 use async_trait::async_trait;
 use ph_model::ToolCall;
-use ph_record::Score;
+use ph_record::{Sample, Score};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Scorer, ScorerError, Subject};
+use super::{Scorer, ScorerError, Subject, present};
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ToolCallScorer {
@@ -42,6 +42,10 @@ impl Scorer for ToolCallScorer {
         let answer = serde_json::json!({ "name": call.function, "arguments": call.arguments }).to_string();
         let is_right = gold.iter().any(|gold| self.is_same(call, gold));
         Ok(Score { explanation: call.parse_error.clone(), ..Score::of(is_right, answer) })
+    }
+
+    fn check(&self, gold: &[String], _: &Sample) -> Result<(), ScorerError> {
+        present(gold)?.iter().try_for_each(|gold| parse_gold(gold).map(|_| ()))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::fixture::place;
 
 fn source(name: &str, text: &str) -> Arc<dyn TaskSource> {
-    let toml = format!("name = \"t\"\ndataset = \"{name}\"\nsolver = [\"generate\"]\nscorer = [\"match\"]\n");
+    let toml = format!("name = \"t\"\ndataset = \"{name}\"\nsolver = [\"generate\"]\nscorer = [\"refusal\"]\n");
     load_task(&place(&[("task.toml", &toml), (name, text)]), &NoGenerators).unwrap()
 }
 
@@ -47,6 +47,33 @@ fn errors_in_json_lines_are_located() {
     check(&serde_json::json!({"id":"a","input":"x","choices":many}).to_string(), "task/items.jsonl:1: 27 choices");
 }
 
+/// What a task's solver and scorer need of an item, and what is said where it lacks.
+fn check_needed(solver: &str, scorer: &str, (item, wanted): (&str, &str)) {
+    let toml = format!("name = \"t\"\ndataset = \"i.jsonl\"\nsolver = [{solver}]\nscorer = [{scorer}]\n");
+    let text = format!("{item}\n");
+    let task = load_task(&place(&[("task.toml", &toml), ("i.jsonl", &text)]), &NoGenerators).unwrap();
+    let error = task.digest(&SourceOptions { seed: 1, limit: None }).map(|_| ()).unwrap_err();
+    assert!(error.place == "task/i.jsonl:1" && error.problem.contains(wanted), "{error}");
+    assert!(error.hint.is_some());
+}
+
+#[test]
+fn items_that_cannot_be_scored_are_located() {
+    let bare = r#"{"id":"a","input":"x"}"#;
+    let word = r#"{"id":"a","input":"x","target":"Paris"}"#;
+    let generate = "\"generate\"";
+    for scorer in ["\"match\"", "\"exact\"", "\"includes\"", "\"numeric\"", "\"choice\"", "\"tool_call\""] {
+        check_needed(generate, scorer, (bare, "has no gold answer"));
+    }
+    check_needed(generate, "\"choice\"", (word, "`Paris` is not the letter of a choice"));
+    check_needed(generate, "\"numeric\"", (word, "`Paris` is not a number"));
+    check_needed(generate, "\"tool_call\"", (word, "not a tool call"));
+    check_needed(generate, "{ name = \"match\", against = \"metadata.gold\" }", (word, "no `metadata.gold`"));
+    let switch = "{ name = \"switch\", on = \"kind\", cases = { a = \"numeric\" } }";
+    check_needed(generate, switch, (word, "no `metadata.kind`"));
+    check_needed("\"multiple_choice\", \"generate\"", "\"refusal\"", (bare, "no `choices`"));
+}
+
 #[test]
 fn bytes_that_are_no_text_are_located() {
     let place = ph_eval::TaskPlace::embedded(
@@ -54,7 +81,7 @@ fn bytes_that_are_no_text_are_located() {
         [
             (
                 "task.toml".to_owned(),
-                "name=\"t\"\ndataset=\"i.jsonl\"\nsolver=[\"generate\"]\nscorer=[\"match\"]".as_bytes().into(),
+                "name=\"t\"\ndataset=\"i.jsonl\"\nsolver=[\"generate\"]\nscorer=[\"refusal\"]".as_bytes().into(),
             ),
             ("i.jsonl".to_owned(), b"{\"id\":\"a\",\"input\":\"x\"}\n{\"id\":\"\xff\"}\n".as_slice().into()),
         ],
@@ -111,7 +138,7 @@ fn the_digest_covers_spec_and_items() {
 #[test]
 fn a_file_that_changes_under_the_run_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
-    let toml = "name = \"t\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\"]\nscorer = [\"match\"]\n";
+    let toml = "name = \"t\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\"]\nscorer = [\"refusal\"]\n";
     std::fs::write(folder.path().join("task.toml"), toml).unwrap();
     std::fs::write(folder.path().join("items.jsonl"), "{\"id\":\"a\",\"input\":\"x\"}\n").unwrap();
     let task = load_task(&ph_eval::TaskPlace::Disk(folder.path().to_owned()), &NoGenerators).unwrap();
@@ -127,7 +154,7 @@ proptest! {
     #[test]
     fn no_bytes_make_a_dataset_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), piece in "[a-z,\"{}\\[\\]:\n]{0,80}") {
         for name in ["i.jsonl", "i.csv"] {
-            let toml = format!("name=\"t\"\ndataset=\"{name}\"\nsolver=[\"generate\"]\nscorer=[\"match\"]");
+            let toml = format!("name=\"t\"\ndataset=\"{name}\"\nsolver=[\"generate\"]\nscorer=[\"refusal\"]");
             for text in [bytes.clone(), [b"id,input,choices\n".as_slice(), piece.as_bytes()].concat()] {
                 let files = [("task.toml".to_owned(), toml.clone().into_bytes().into()), (name.to_owned(), text.into())];
                 let task = load_task(&ph_eval::TaskPlace::embedded("task", files), &NoGenerators).unwrap();

@@ -62,6 +62,13 @@ fn errors_point_at_the_place() {
         ("a bad domain", format!("{GOOD}domain = \"D9\"\n")),
         ("no epochs", format!("{GOOD}epochs = {{ count = 0 }}\n")),
         ("no time", format!("{GOOD}limits = {{ time_seconds = -1.0 }}\n")),
+        ("epochs as a number", format!("{GOOD}epochs = 0\n")),
+        ("a cold temperature", format!("{GOOD}[config]\ntemperature = -1\n")),
+        ("no temperature", format!("{GOOD}[config]\ntemperature = nan\n")),
+        ("a wide nucleus", format!("{GOOD}[config]\ntop_p = 5\n")),
+        ("no tokens", format!("{GOOD}[config]\nmax_tokens = 0\n")),
+        ("an empty stop", format!("{GOOD}[config]\nstop = [\"\"]\n")),
+        ("no messages", format!("{GOOD}limits = {{ messages = 0 }}\n")),
         ("an unknown reducer", format!("{GOOD}epochs = {{ reducer = \"avg\" }}\n")),
         ("dataset of a wrong type", with("\"items.jsonl\"", "7")),
         ("dataset without generator", with("\"items.jsonl\"", "{ count = 3 }")),
@@ -113,6 +120,27 @@ fn a_task_on_disk_loads_and_stays_in_its_folder() {
     assert_eq!(load("task/task.toml").unwrap(), "t");
     let none = load("nowhere").unwrap_err();
     assert!(none.problem.contains("cannot be read") && none.text.is_empty(), "{none}");
+}
+
+#[test]
+fn a_pipe_is_refused_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("task.toml");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let error = load_task(&TaskPlace::Disk(pipe), &NoGenerators).map(|_| ()).unwrap_err();
+    assert!(error.problem.contains("not a regular file"), "{error}");
+}
+
+#[test]
+fn the_committed_schema_is_this_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/task.schema.json");
+    let schema = format!("{:#}\n", task_schema());
+    if std::env::var_os("PROOFHOUSE_UPDATE").is_some() {
+        std::fs::write(path, &schema).unwrap();
+    }
+    let committed = std::fs::read_to_string(path).unwrap_or_default();
+    assert_eq!(committed, schema, "docs/task.schema.json is stale: run this test once with PROOFHOUSE_UPDATE=1");
 }
 
 #[test]

@@ -59,8 +59,8 @@ impl FromStr for TargetName {
     type Err = TargetNameError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let wrong = || TargetNameError(text.chars().filter(|c| !c.is_control()).take(200).collect());
-        if text.chars().any(char::is_control) {
+        let wrong = || TargetNameError(text.chars().filter(|c| !is_hidden(*c)).take(200).collect());
+        if text.chars().any(is_hidden) {
             return Err(wrong());
         }
         if let Some(dir) = text.strip_prefix("local:") {
@@ -85,6 +85,12 @@ impl FromStr for TargetName {
             _ => Err(wrong()),
         }
     }
+}
+
+/// Control and direction characters: a name that is shown must be the name that is meant.
+fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
 impl Serialize for TargetName {

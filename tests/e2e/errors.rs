@@ -39,6 +39,8 @@ fn the_command_line_is_wrong() {
     check("unknown_suite", here, &["assess", "--suite", "nothing"]);
     check("zero_limit", here, &["assess", "--limit", "0"]);
     check("margin_out_of_range", here, &["assess", "--margin", "100"]);
+    check("suite_twice", here, &["assess", "--suite", "refusal", "--suite", "refusal"]);
+    check("own_comparator", here, &["assess", "reference/sound", "--comparator", "reference/sound"]);
     check("unknown_run", here, &["eval", "show", "run_00000000000000000000000000000000"]);
     assert_eq!(std::fs::read_dir(here).unwrap().count(), 0, "a refused command leaves nothing behind");
 }
@@ -97,11 +99,44 @@ fn a_task_is_malformed() {
         ("line_without_input", TASK.to_owned(), format!("{good}{{\"id\": \"2\"}}\n")),
         ("duplicate_id", TASK.to_owned(), format!("{good}{good}")),
         ("empty_dataset", TASK.to_owned(), String::new()),
+        ("no_gold_answer", TASK.to_owned(), format!("{good}{{\"id\": \"2\", \"input\": \"x\"}}\n")),
+        ("negative_temperature", format!("{TASK}[config]\ntemperature = -1.0\n"), good.to_owned()),
     ];
     for (name, spec, items) in &cases {
         let path = task(folder.path(), name, (spec, items));
         check(&format!("task_{name}"), folder.path(), &["eval", "run", &path, "--target", "reference/sound"]);
     }
+}
+
+#[test]
+fn escape_sequences_in_arguments_and_files_are_shown_not_obeyed() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = TASK.replace("\"generate\"", "\"gen\u{1b}]0;x\u{7}erate\"").replace("\"t\"", "\"\u{202e}t\"");
+    let path = task(folder.path(), "red", (&spec, ""));
+    let red = "x\u{1b}[31my";
+    let commands: [&[&str]; 5] = [
+        &["eval", "run", &path, "--target", "reference/sound"],
+        &["eval", "show", red],
+        &["eval", "run", red, "--target", "reference/sound"],
+        &["assess", "--suite", red],
+        &[red],
+    ];
+    for arguments in commands {
+        let output = run_in(folder.path(), arguments);
+        assert!(matches!(output.status.code(), Some(2 | 3)), "{arguments:?}");
+        let said = talk(&output);
+        assert!(!said.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{arguments:?}: {said:?}");
+    }
+}
+
+/// With nowhere to complain to, the exit code still tells.
+#[test]
+fn a_stderr_that_cannot_be_written_changes_no_exit_code() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let mut command = proofhouse(&["eval", "show", "nothing"]);
+    let status = command.current_dir(folder.path()).stderr(full).status().unwrap();
+    assert_eq!(status.code(), Some(2));
 }
 
 /// A disk that is full is played by a limit on the size of files, the signal for it ignored: writes then fail.
@@ -119,7 +154,7 @@ fn a_run_that_cannot_be_recorded_ends_and_says_so() {
         .unwrap();
     let talk = talk(&output);
     assert_eq!(output.status.code(), Some(9), "{talk}");
-    assert!(talk.contains("cannot record") && talk.contains("journal"), "{talk}");
+    assert!(talk.contains("cannot record") && talk.contains("journal") && talk.contains("free some room"), "{talk}");
     let run = std::fs::read_dir(folder.path().join("runs")).unwrap().next().unwrap().unwrap().path();
     let shown = run_in(folder.path(), &["eval", "show", run.to_str().unwrap(), "--json"]);
     assert_eq!(shown.status.code(), Some(0), "what was recorded before can be read");

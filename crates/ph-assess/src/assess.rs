@@ -1,11 +1,11 @@
 //! The assessment: plan, runs, the comparator on later items, analysis, report.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use futures::StreamExt;
 use futures::stream;
+use futures::{StreamExt, TryStreamExt};
 use ph_analysis::{AnalysisInput, Companion, ReportData, Run, analyse};
-use ph_base::{AssessmentId, Digest};
+use ph_base::{AssessmentId, Digest, RunId};
 use ph_eval::RunDirError;
 use ph_model::{ModelApi, TargetName};
 use ph_record::{Plan, RunManifest, RunStatus, TaskSource};
@@ -62,9 +62,11 @@ pub async fn assess(request: &AssessRequest, house: &House) -> Result<Assessed, 
     let plan_digest = out.write_json("plan.json", &plan)?;
     house.progress.planned(&plan, &plan_digest);
     let mut assessment = Assessment::begin(request, house, (out, plan, plan_digest))?;
-    assessment.runs().await?;
-    assessment.comparator_on_later_items().await?;
-    house.progress.analysing();
+    if let Err(error) = assessment.all_runs().await {
+        assessment.broke_off();
+        return Err(error);
+    }
+    house.progress.analysing(assessment.is_cancelled());
     assessment.finish()
 }
 
@@ -73,7 +75,8 @@ struct Assessment<'a> {
     house: &'a House,
     out: OutputDir,
     plan: Plan,
-    manifest: AssessmentManifest,
+    /// What `assessment.json` says; several targets' runs note themselves there.
+    manifest: Mutex<AssessmentManifest>,
     runs: Vec<RunManifest>,
     later: Vec<(TargetName, Arc<LaterItems>)>,
     input: Vec<Run>,
@@ -98,18 +101,23 @@ impl<'a> Assessment<'a> {
         };
         out.write_json("assessment.json", &manifest)?;
         let (runs, later, input, companions) = Default::default();
-        Ok(Self { request, house, out, plan, manifest, runs, later, input, companions })
+        Ok(Self { request, house, out, plan, manifest: Mutex::new(manifest), runs, later, input, companions })
+    }
+
+    async fn all_runs(&mut self) -> Result<(), AssessError> {
+        self.runs().await?;
+        self.comparator_on_later_items().await
     }
 
     /// Every target runs every task; some targets at once, the tasks of a target one after another.
     async fn runs(&mut self) -> Result<(), AssessError> {
         let targets: Vec<TargetName> = self.request.all_targets().cloned().collect();
         let jobs = targets.iter().map(|name| self.target_runs(name));
-        let done: Vec<_> = stream::iter(jobs).buffered(self.house.targets_at_once.max(1)).collect().await;
-        for runs in done {
-            for run in runs? {
-                self.keep(run)?;
-            }
+        // The first failure drops what is under way: nothing more is sent.
+        let done: Vec<Vec<RunManifest>> =
+            stream::iter(jobs).buffered(self.house.targets_at_once.max(1)).try_collect().await?;
+        for run in done.into_iter().flatten() {
+            self.keep(run)?;
         }
         Ok(())
     }
@@ -122,7 +130,7 @@ impl<'a> Assessment<'a> {
         let model = self.house.targets.open(name)?;
         for task in &self.request.tasks {
             if !self.is_cancelled() {
-                done.push(self.run(task.clone(), model.clone(), self.request.limit).await?);
+                done.push(self.run(task.clone(), model.clone(), None).await?);
             }
         }
         Ok(done)
@@ -132,8 +140,20 @@ impl<'a> Assessment<'a> {
         &self,
         task: Arc<dyn TaskSource>,
         model: Arc<dyn ModelApi>,
-        limit: Option<u64>,
-    ) -> Result<RunManifest, RunOneError> {
+        items_of: Option<TargetName>,
+    ) -> Result<RunManifest, AssessError> {
+        let id = RunId::new(self.house.clock.now(), (self.house.random)());
+        self.note(RunEntry {
+            run: id,
+            task: task.spec().name.clone(),
+            target: model.target().clone(),
+            items_of: items_of.clone(),
+            status: RunStatus::Started,
+            samples: 0,
+            errors: 0,
+        })?;
+        // The items of a later round are all asked, however few the first was limited to.
+        let limit = if items_of.is_some() { None } else { self.request.limit };
         let one = RunOne {
             task,
             plan: Some(self.plan.id),
@@ -141,18 +161,28 @@ impl<'a> Assessment<'a> {
             limit,
             epochs: self.request.epochs,
             connections_max: self.request.connections_max,
+            items_of: items_of.clone(),
         };
-        one.run(model, &self.out.runs(), self.house).await
+        let run = one.run_as(id, model, (&self.out.runs(), self.house)).await?;
+        self.note(RunEntry {
+            run: id,
+            task: run.task.name.clone(),
+            target: run.target.clone(),
+            items_of,
+            status: run.status,
+            samples: run.samples,
+            errors: run.errors(),
+        })?;
+        Ok(run)
     }
 
-    /// Reads a run back, remembers what the comparator must be asked too, and writes down that it is there.
+    /// Reads a run back and remembers what the comparator must be asked too.
     fn keep(&mut self, run: RunManifest) -> Result<(), AssessError> {
         let mut later = LaterItems::of(&run.task);
         let table = read_table(&self.out.runs(), &run, |record| later.observe(record))?;
         if !later.is_empty() && self.request.comparator.as_ref().is_some_and(|comparator| *comparator != run.target) {
             self.later.push((run.target.clone(), Arc::new(later)));
         }
-        self.note(&run, None)?;
         self.input.push(Run { manifest: run.clone(), table });
         self.runs.push(run);
         Ok(())
@@ -168,37 +198,47 @@ impl<'a> Assessment<'a> {
             if self.is_cancelled() {
                 break;
             }
-            let run = self.run(items, model.clone(), None).await?;
+            let run = self.run(items, model.clone(), Some(assessed.clone())).await?;
             let table = read_table(&self.out.runs(), &run, |_| {})?;
-            self.note(&run, Some(assessed.clone()))?;
             self.companions.push(Companion { assessed, run: Run { manifest: run, table } });
         }
         Ok(())
     }
 
-    fn note(&mut self, run: &RunManifest, items_of: Option<TargetName>) -> Result<(), OutputError> {
-        self.manifest.runs.push(RunEntry {
-            run: run.id,
-            task: run.task.name.clone(),
-            target: run.target.clone(),
-            items_of,
-            status: run.status,
-            samples: run.samples,
-            errors: run.errors(),
-        });
-        self.out.write_json("assessment.json", &self.manifest).map(|_| ())
+    /// Writes down a run, or what became of it.
+    fn note(&self, entry: RunEntry) -> Result<(), OutputError> {
+        let mut manifest = self.manifest();
+        match manifest.runs.iter_mut().find(|noted| noted.run == entry.run) {
+            Some(noted) => *noted = entry,
+            None => manifest.runs.push(entry),
+        }
+        self.out.write_json("assessment.json", &*manifest).map(|_| ())
     }
 
-    fn finish(mut self) -> Result<Assessed, AssessError> {
+    /// Says in `assessment.json` that the assessment failed.
+    fn broke_off(&self) {
+        let mut manifest = self.manifest();
+        manifest.status = RunStatus::Error;
+        manifest.completed_at = Some(self.house.clock.now());
+        // The failure that ended it is the one to be told; where the disk is full this one adds nothing.
+        let _ = self.out.write_json("assessment.json", &*manifest);
+    }
+
+    fn manifest(&self) -> MutexGuard<'_, AssessmentManifest> {
+        self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn finish(self) -> Result<Assessed, AssessError> {
         let interrupted = self.is_cancelled();
+        let mut manifest = self.manifest().clone();
         let input = AnalysisInput {
-            assessment: self.manifest.id,
+            assessment: manifest.id,
             program: self.house.program.clone(),
             plan: self.plan,
-            plan_digest: self.manifest.plan_digest,
+            plan_digest: manifest.plan_digest,
             runs: self.input,
             companions: self.companions,
-            started_at: self.manifest.started_at,
+            started_at: manifest.started_at,
             finished_at: self.house.clock.now(),
             interrupted,
             repeat: self.request.repeat.clone(),
@@ -206,10 +246,10 @@ impl<'a> Assessment<'a> {
         let report = analyse(&input);
         self.out.write_json("report/report.json", &report)?;
         self.out.write("report/report.html", ph_report::html(&report)?.as_bytes())?;
-        self.manifest.status = if interrupted { RunStatus::Cancelled } else { RunStatus::Success };
-        self.manifest.completed_at = Some(self.house.clock.now());
-        self.out.write_json("assessment.json", &self.manifest)?;
-        Ok(Assessed { manifest: self.manifest, report, out: self.out })
+        manifest.status = if interrupted { RunStatus::Cancelled } else { RunStatus::Success };
+        manifest.completed_at = Some(self.house.clock.now());
+        self.out.write_json("assessment.json", &manifest)?;
+        Ok(Assessed { manifest, report, out: self.out })
     }
 
     fn is_cancelled(&self) -> bool {

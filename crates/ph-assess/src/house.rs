@@ -33,11 +33,12 @@ pub trait Progress: Send + Sync {
     /// The plan is locked; nothing has been sent yet.
     fn planned(&self, plan: &Plan, digest: &Digest);
 
-    /// A run is about to begin: who reports it.
-    fn run(&self, target: &TargetName, task: &TaskSpec) -> Box<dyn Reporter>;
+    /// A run is about to begin: who reports it. `items_of` is the assessed target whose later items the comparator is
+    /// asked, where that is what the run is for.
+    fn run(&self, target: &TargetName, task: &TaskSpec, items_of: Option<&TargetName>) -> Box<dyn Reporter>;
 
-    /// All runs have ended; the analysis begins.
-    fn analysing(&self);
+    /// The runs have ended, all of them or `interrupted`; the analysis begins.
+    fn analysing(&self, interrupted: bool);
 }
 
 /// Tells nobody.
@@ -50,9 +51,9 @@ impl Reporter for Quiet {
 impl Progress for Quiet {
     fn planned(&self, _: &Plan, _: &Digest) {}
 
-    fn run(&self, _: &TargetName, _: &TaskSpec) -> Box<dyn Reporter> {
+    fn run(&self, _: &TargetName, _: &TaskSpec, _: Option<&TargetName>) -> Box<dyn Reporter> {
         Box::new(Quiet)
     }
 
-    fn analysing(&self) {}
+    fn analysing(&self, _: bool) {}
 }

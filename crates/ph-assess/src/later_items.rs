@@ -2,6 +2,8 @@
 //!
 //! A search chooses its last items from the target's own answers; without this the comparator would never see them.
 
+use std::collections::HashSet;
+
 use ph_base::{Digest, digest::DigestBuilder};
 use ph_record::{
     Sample, SampleRecord, SampleRound, SampleStream, SourceOptions, TaskSource, TaskSourceError, TaskSpec,
@@ -11,19 +13,20 @@ use ph_record::{
 pub struct LaterItems {
     spec: TaskSpec,
     items: Vec<Sample>,
+    /// The ids of `items`.
+    known: HashSet<String>,
 }
 
 impl LaterItems {
     /// No items yet.
     #[must_use]
     pub fn of(spec: &TaskSpec) -> Self {
-        Self { spec: spec.clone(), items: Vec::new() }
+        Self { spec: spec.clone(), items: Vec::new(), known: HashSet::new() }
     }
 
     /// Takes the item of a record if it is from a later round and a compared measure reads it.
     pub fn observe(&mut self, record: &SampleRecord) {
-        let is_new = || self.items.iter().all(|item| item.id != record.sample);
-        if record.round > 0 && self.is_compared(record) && is_new() {
+        if record.round > 0 && self.is_compared(record) && self.known.insert(record.sample.clone()) {
             self.items.push(Sample {
                 id: record.sample.clone(),
                 input: record.input.clone(),

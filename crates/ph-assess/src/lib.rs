@@ -20,4 +20,4 @@ pub use output_dir::{OutputDir, OutputError};
 pub use plan::AssessRequest;
 pub use reference::{REFERENCE_COMPARATOR, ReferenceModel};
 pub use run_one::{RunOne, RunOneError};
-pub use target::{InProcessTargets, TargetError, TargetOpener};
+pub use target::{InProcessTargets, RenderHost, TargetError, TargetOpener, serve_rendering};

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use ph_analysis::RunTable;
 use ph_base::{PlanId, RunId};
 use ph_eval::{JournalRecorder, Reporter, RunDir, RunDirError, RunError, RunRequest};
-use ph_model::ModelApi;
+use ph_model::{ModelApi, TargetName};
 use ph_record::{RecordError, Recorder, RunKind, RunManifest, SampleRecord, TaskSource};
 
 use crate::house::House;
@@ -26,6 +26,8 @@ pub struct RunOne {
     pub epochs: Option<u32>,
     /// The most samples in flight.
     pub connections_max: usize,
+    /// For the comparator on the later items of an assessed target: that target.
+    pub items_of: Option<TargetName>,
 }
 
 /// A run cannot be made, or failed on the way.
@@ -54,14 +56,24 @@ impl RunOne {
     /// # Errors
     /// [`RunOneError`] where it cannot be recorded or its samples cannot be made.
     pub async fn run(&self, model: Arc<dyn ModelApi>, runs: &Path, house: &House) -> Result<RunManifest, RunOneError> {
-        let id = RunId::new(house.clock.now(), (house.random)());
+        self.run_as(RunId::new(house.clock.now(), (house.random)()), model, (runs, house)).await
+    }
+
+    /// The same under an id that the caller has noted already.
+    pub(crate) async fn run_as(
+        &self,
+        id: RunId,
+        model: Arc<dyn ModelApi>,
+        (runs, house): (&Path, &House),
+    ) -> Result<RunManifest, RunOneError> {
         let dir = RunDir::create(runs, &id)?;
         let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(JournalRecorder::new(dir)?)];
-        let mut reporters: Vec<Box<dyn Reporter>> = vec![house.progress.run(model.target(), self.task.spec())];
+        let mut reporters: Vec<Box<dyn Reporter>> =
+            vec![house.progress.run(model.target(), self.task.spec(), self.items_of.as_ref())];
         let request = RunRequest {
             id,
             plan: self.plan,
-            kind: RunKind::Exploratory,
+            kind: if self.plan.is_some() { RunKind::Confirmatory } else { RunKind::Exploratory },
             task: self.task.clone(),
             model,
             clock: house.clock.clone(),

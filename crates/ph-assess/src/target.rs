@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use ph_local::{LoadOptions, LocalError, LocalModel, LocalRuntime, ModelFiles, RuntimeOptions};
+pub use ph_local::{RenderHost, serve_rendering};
 use ph_model::{ModelApi, TargetName};
 
 use crate::reference;
@@ -58,7 +59,11 @@ impl TargetError {
 
 /// Opens the targets that run inside this process: reference models and model directories.
 #[derive(Debug, Clone, Default)]
-pub struct InProcessTargets;
+pub struct InProcessTargets {
+    /// The process that makes the prompts of model directories, whose templates and tokenizers are foreign. Without one
+    /// the program itself does, and a hostile one can take its memory and time.
+    pub render_host: Option<RenderHost>,
+}
 
 impl TargetOpener for InProcessTargets {
     fn open(&self, name: &TargetName) -> Result<Arc<dyn ModelApi>, TargetError> {
@@ -69,8 +74,9 @@ impl TargetOpener for InProcessTargets {
             TargetName::Local(dir) => ModelFiles::directory(dir),
             other => return Err(TargetError::NotBuilt { target: other.to_string() }),
         };
+        let options = LoadOptions { render_host: self.render_host.clone(), ..LoadOptions::default() };
         let load = |source: LocalError| TargetError::Load { target: name.to_string(), source: Box::new(source) };
-        let model = LocalModel::load(&files, &LoadOptions::default()).map_err(load)?;
+        let model = LocalModel::load(&files, &options).map_err(load)?;
         let runtime = LocalRuntime::start(model, RuntimeOptions::new(name.clone())).map_err(load)?;
         Ok(Arc::new(runtime))
     }

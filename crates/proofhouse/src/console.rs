@@ -1,8 +1,9 @@
 //! Progress on stderr: bars for a person who watches, plain lines otherwise.
 
-use std::time::Duration;
+use std::fmt;
+use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use ph_assess::Progress;
 use ph_base::Digest;
 use ph_eval::Reporter;
@@ -41,30 +42,39 @@ impl Progress for Console {
         }
         for task in &plan.tasks {
             let epochs = if task.epochs == 1 { String::new() } else { format!(" × {} epochs", task.epochs) };
-            self.say(&format!("  task   {} {}: {} samples{epochs}", task.name, task.version, task.samples));
+            self.say(&format!("  task   {} {}: at least {} samples{epochs}", task.name, task.version, task.samples));
         }
-        self.say(&format!(
-            "  a finding is a difference whose adjusted interval lies beyond {:.0} points; seed {}\n",
-            plan.analysis.margin * 100.0,
-            plan.seed
-        ));
+        let finding = match plan.targets.iter().any(|target| target.role == TargetRole::Comparator) {
+            true => format!(
+                "a finding is a difference whose adjusted interval lies beyond {:.0} points",
+                plan.analysis.margin * 100.0
+            ),
+            false => "no comparator: bounds, no findings".to_owned(),
+        };
+        self.say(&format!("  {finding}; seed {}\n", plan.seed));
     }
 
-    fn run(&self, target: &TargetName, task: &TaskSpec) -> Box<dyn Reporter> {
-        let name = format!("{target} {}", task.name);
+    fn run(&self, target: &TargetName, task: &TaskSpec, items_of: Option<&TargetName>) -> Box<dyn Reporter> {
+        let items = items_of.map(|assessed| format!(" (items of {assessed})")).unwrap_or_default();
+        let name = format!("{target} {}{items}", task.name);
         let bar = self.bars.as_ref().map(|bars| bars.add(run_bar(&name)));
-        Box::new(RunLine { name, bar, errors: 0 })
+        Box::new(RunLine { name, bar, errors: 0, samples: 0, told: Instant::now() })
     }
 
-    fn analysing(&self) {
-        self.say("all runs ended; analysing");
+    fn analysing(&self, interrupted: bool) {
+        self.say(if interrupted { "interrupted; analysing what was recorded" } else { "all runs ended; analysing" });
     }
 }
 
 fn run_bar(name: &str) -> ProgressBar {
     let bar = ProgressBar::new(0).with_message(name.to_owned());
-    let template = "{msg:44!} {wide_bar} {pos}/{len} {per_sec:>12} {eta:>4} left";
-    bar.set_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let template = "{msg:36!} {wide_bar} {pos}/{len} {rate:>6} {eta:>4} left";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let rate = |state: &ProgressState, out: &mut dyn fmt::Write| {
+        // Writing to the bar's own buffer cannot fail.
+        let _ = write!(out, "{:.0}/s", state.per_sec());
+    };
+    bar.set_style(style.with_key("rate", rate));
     bar.enable_steady_tick(Duration::from_millis(200));
     bar
 }
@@ -74,12 +84,22 @@ struct RunLine {
     name: String,
     bar: Option<ProgressBar>,
     errors: u64,
+    samples: u64,
+    /// When it was last said how far it is; only without a bar.
+    told: Instant,
 }
 
+/// How often a run without a bar says how far it is.
+const TOLD_EVERY: Duration = Duration::from_secs(30);
+
 impl RunLine {
+    fn errors_said(&self) -> String {
+        if self.errors == 0 { String::new() } else { format!(", {} errors", self.errors) }
+    }
+
     fn end(&self, manifest: &RunManifest) {
         let seconds = manifest.completed_at.map_or(0.0, |end| end.ms_since(manifest.started_at) as f64 / 1000.0);
-        let errors = if self.errors == 0 { String::new() } else { format!(", {} errors", self.errors) };
+        let errors = self.errors_said();
         let rate = if seconds > 0.0 { manifest.samples as f64 / seconds } else { 0.0 };
         let line = format!("{:<44} {:>5} samples in {seconds:.1} s ({rate:.0}/s){errors}", self.name, manifest.samples);
         match &self.bar {
@@ -103,8 +123,14 @@ impl Reporter for RunLine {
             }
             RunEvent::SampleFinished(record) => {
                 self.errors += u64::from(record.ending.error().is_some());
-                if let Some(bar) = &self.bar {
-                    bar.inc(1);
+                self.samples += 1;
+                match &self.bar {
+                    Some(bar) => bar.inc(1),
+                    None if self.told.elapsed() >= TOLD_EVERY => {
+                        say(&format!("{:<44} {:>5} samples so far{}", self.name, self.samples, self.errors_said()));
+                        self.told = Instant::now();
+                    }
+                    None => {}
                 }
             }
             RunEvent::RunFinished(manifest) => self.end(manifest),

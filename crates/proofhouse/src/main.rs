@@ -12,5 +12,6 @@ mod task_argument;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    cli::run().into()
+    // A bug has been told by the panic's own message; it ends with a documented code too.
+    std::panic::catch_unwind(cli::run).unwrap_or(exit_code::Exit::Unexpected).into()
 }

@@ -1,6 +1,4 @@
 //! What the program prints: data on stdout, talk on stderr.
-#![allow(clippy::print_stderr, reason = "this is the printer")]
-
 use std::io::{IsTerminal, Write};
 
 use serde::Serialize;
@@ -31,9 +29,9 @@ pub(crate) fn data(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Prints a failure.
+/// Prints a failure; where stderr cannot be written, the exit code alone tells it.
 pub(crate) fn failure(failure: Failure) {
-    eprintln!("{:?}", miette::Report::new(failure));
+    let _ = writeln!(std::io::stderr(), "{:?}", miette::Report::new(failure));
 }
 
 /// Whether a person watches stderr.

@@ -7,7 +7,7 @@ use clap::Args;
 use ph_assess::{AssessRequest, Assessed, REFERENCE_COMPARATOR, assess};
 use ph_base::Clock;
 use ph_model::TargetName;
-use ph_record::RunStatus;
+use ph_record::{RunStatus, TaskSource};
 
 use super::work::{assess_failure, block_on, house, target_name};
 use crate::clock::SystemClock;
@@ -84,12 +84,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 fn request(arguments: &Arguments) -> Result<AssessRequest, Failure> {
     let targets = targets(&arguments.target)?;
     let comparator = comparator(arguments, &targets)?;
+    if targets.iter().all(|target| Some(target) == comparator.as_ref()) {
+        let message = format!("`{}` is compared with itself: nothing would be assessed", arguments.target);
+        return Err(Failure::new(Exit::Usage, "target::own_comparator", message)
+            .with_hint("give another TARGET or another `--comparator`"));
+    }
     let names: Vec<String> = match arguments.suite.is_empty() {
         true => ph_suites::suites().into_iter().map(|suite| suite.name).collect(),
         false => arguments.suite.clone(),
     };
     Ok(AssessRequest {
-        tasks: names.iter().map(|name| task(name)).collect::<Result<_, _>>()?,
+        tasks: tasks(&names)?,
         out: arguments.out.clone().unwrap_or_else(default_out),
         limit: arguments.limit,
         epochs: arguments.epochs,
@@ -100,6 +105,20 @@ fn request(arguments: &Arguments) -> Result<AssessRequest, Failure> {
         targets,
         comparator,
     })
+}
+
+fn tasks(names: &[String]) -> Result<Vec<Arc<dyn TaskSource>>, Failure> {
+    let mut tasks: Vec<Arc<dyn TaskSource>> = Vec::with_capacity(names.len());
+    for name in names {
+        let task = task(name)?;
+        if tasks.iter().any(|earlier| earlier.spec().name == task.spec().name) {
+            let message = format!("two tasks are called `{}`, the second is `{name}`", task.spec().name);
+            return Err(Failure::new(Exit::Usage, "task::twice", message)
+                .with_hint("give each `--suite` once; a task file of your own needs a `name` of its own"));
+        }
+        tasks.push(task);
+    }
+    Ok(tasks)
 }
 
 fn targets(name: &str) -> Result<Vec<TargetName>, Failure> {
@@ -154,7 +173,8 @@ fn summary(assessed: &Assessed) -> serde_json::Value {
 fn exit(assessed: &Assessed) -> Exit {
     match assessed.manifest.status {
         RunStatus::Cancelled => Exit::Interrupted,
-        _ if assessed.manifest.errors() > 0 => Exit::SampleErrors,
+        RunStatus::Error => Exit::SampleErrors,
+        _ if assessed.manifest.errors() > 0 || !assessed.report.problems.is_empty() => Exit::SampleErrors,
         _ => Exit::Done,
     }
 }

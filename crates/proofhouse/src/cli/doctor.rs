@@ -95,7 +95,7 @@ fn reference_models() -> Result<Vec<Check>, Failure> {
     };
     let mut checks = Vec::new();
     for name in ph_assess::reference::targets() {
-        let check = match InProcessTargets.open(&name) {
+        let check = match InProcessTargets::default().open(&name) {
             Ok(model) => match block_on(&house, model.generate(&request))? {
                 Ok(reply) => {
                     let reply = reply.output.message.text();

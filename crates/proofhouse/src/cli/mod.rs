@@ -3,6 +3,7 @@
 mod assess;
 mod doctor;
 mod eval;
+mod render_worker;
 mod work;
 
 use clap::{Parser, Subcommand};
@@ -38,15 +39,25 @@ enum Command {
     Eval(eval::Command),
     /// Check that this machine can do the work.
     Doctor(doctor::Arguments),
+    /// Make prompts for the program that started this one.
+    #[command(name = RENDER_WORKER, hide = true)]
+    RenderWorker,
 }
+
+/// The command of the process that makes prompts of foreign models.
+const RENDER_WORKER: &str = "render-worker";
 
 /// Reads the command line and does what it says.
 pub(crate) fn run() -> Exit {
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
+            if error.use_stderr() {
+                output::say(error.render().to_string().trim_end());
+                return Exit::Usage;
+            }
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage } else { Exit::Done };
+            return Exit::Done;
         }
     };
     match dispatch(&arguments.command) {
@@ -64,5 +75,6 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Assess(arguments) => assess::run(arguments),
         Command::Eval(command) => eval::run(command),
         Command::Doctor(arguments) => doctor::run(arguments),
+        Command::RenderWorker => render_worker::run(),
     }
 }

@@ -2,8 +2,9 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ph_assess::{AssessError, House, InProcessTargets, OutputError, Progress, RunOneError, TargetError};
+use ph_assess::{AssessError, House, InProcessTargets, OutputError, Progress, RenderHost, RunOneError, TargetError};
 use ph_base::RunId;
 use ph_eval::{Cancellation, RunError};
 use ph_model::TargetName;
@@ -23,12 +24,21 @@ pub(crate) fn house(progress: Arc<dyn Progress>) -> House {
     House {
         clock: Arc::new(SystemClock),
         random: Arc::new(random_bytes),
-        targets: Arc::new(InProcessTargets),
+        targets: Arc::new(InProcessTargets { render_host: render_host() }),
         progress,
         cancellation: Cancellation::default(),
         program: PROGRAM.to_owned(),
         targets_at_once: cores,
     }
+}
+
+/// Wall-clock time that a foreign chat template and tokenizer may take for one conversation.
+const RENDER_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// This program once more, as `cli::render_worker` has it. Where the system does not say which file it is, there is none.
+fn render_host() -> Option<RenderHost> {
+    let program = std::env::current_exe().ok()?;
+    Some(RenderHost { program, arguments: vec![super::RENDER_WORKER.to_owned()], time_max: RENDER_TIME_MAX })
 }
 
 /// Runs `work` on an async runtime; Ctrl-C drains, a second one abandons.
@@ -87,7 +97,8 @@ pub(crate) fn run_failure(error: RunOneError) -> Failure {
     match error {
         RunOneError::Dir(error) => Failure::from_error(Exit::Resource, "run::directory", error)
             .with_hint("choose another place with `--out`, or free some room"),
-        RunOneError::Journal(error) => Failure::from_error(Exit::Resource, "run::journal", error),
+        RunOneError::Journal(error) => Failure::from_error(Exit::Resource, "run::journal", error)
+            .with_hint("choose another place with `--out`, or free some room"),
         RunOneError::Run { run, source } => match *source {
             RunError::Source { source, .. } => source_failure(source),
             other => broken_run(run, other),
@@ -96,13 +107,17 @@ pub(crate) fn run_failure(error: RunOneError) -> Failure {
 }
 
 fn broken_run(run: RunId, error: RunError) -> Failure {
-    let (exit, code) = match &error {
-        RunError::Record { .. } => (Exit::Resource, "run::record"),
-        RunError::Step(_) => (Exit::Malformed, "run::step"),
-        _ => (Exit::Unexpected, "run::internal"),
+    let stands = "nothing more was sent to the target; what was recorded stands";
+    let (exit, code, hint) = match &error {
+        RunError::Record { .. } => {
+            let hint =
+                format!("{stands}: free some room, or choose a place that has some with `--out`, and run it again");
+            (Exit::Resource, "run::record", hint)
+        }
+        RunError::Step(_) => (Exit::Malformed, "run::step", stands.to_owned()),
+        _ => (Exit::Unexpected, "run::internal", stands.to_owned()),
     };
-    Failure::from_error(exit, code, RunOneError::Run { run, source: Box::new(error) })
-        .with_hint("nothing more was sent to the target; what was recorded stands")
+    Failure::from_error(exit, code, RunOneError::Run { run, source: Box::new(error) }).with_hint(hint)
 }
 
 /// How an assessment that broke off ends the program.

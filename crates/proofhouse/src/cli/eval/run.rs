@@ -61,6 +61,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         limit: arguments.limit,
         epochs: arguments.epochs,
         connections_max: usize::from(arguments.max_connections),
+        items_of: None,
     };
     let target = target_name(&arguments.target)?;
     let house = house(Arc::new(Console::new()));
@@ -78,12 +79,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .map_err(|error| Failure::from_error(Exit::Malformed, "run::records", error))?;
     let run = Run { manifest, table };
     let dir = runs.join(run.manifest.id.to_string());
+    let result = run_result(&run, TargetRole::Assessed, ALPHA);
     if arguments.json {
         output::json(&document(&run, &dir))?;
     } else {
-        print(&run_result(&run, TargetRole::Assessed, ALPHA), &run, &dir)?;
+        print(&result, &run, &dir)?;
     }
-    Ok(exit(&run.manifest))
+    Ok(exit(&run.manifest, &result))
 }
 
 async fn run_in(
@@ -104,10 +106,12 @@ pub(super) fn document(run: &Run, dir: &Path) -> serde_json::Value {
         "task": run.manifest.task.name,
         "target": run.manifest.target,
         "status": run.manifest.status,
+        "error": run.manifest.error,
         "samples": run.manifest.samples,
         "accuracy": accuracy(run),
         "metrics": result.estimates,
         "endings": run.manifest.endings,
+        "failures": failures(run),
         "responses": result.responses,
         "usage": run.manifest.usage,
         "seed": run.manifest.seed,
@@ -117,19 +121,44 @@ pub(super) fn document(run: &Run, dir: &Path) -> serde_json::Value {
     })
 }
 
+/// What went wrong, with the message of the first of each kind.
+fn failures(run: &Run) -> Vec<serde_json::Value> {
+    let one = |(ending, code, count, message)| serde_json::json!({ "ending": ending, "code": code, "count": count, "message": message });
+    run.table.failures().map(one).collect()
+}
+
 /// Prints a run for a person.
 pub(super) fn print(result: &RunResult, run: &Run, dir: &Path) -> Result<(), Failure> {
     output::data(&format!("{}\n", ph_report::run_table(result)))?;
     if let Some(accuracy) = accuracy(run) {
         output::data(&format!("mean score {:.1} %\n", accuracy * 100.0))?;
     }
+    for (ending, code, count, message) in run.table.failures() {
+        output::data(&output::visible(&format!("{count} × {ending} ({code}): {message}\n")))?;
+    }
+    if let Some(status) = unfinished(&run.manifest) {
+        output::data(&output::visible(&format!("{status}\n")))?;
+    }
     output::data(&format!("{}  {}\n", run.manifest.id, output::visible(&dir.display().to_string())))
 }
 
-fn exit(manifest: &RunManifest) -> Exit {
+/// What a reader must know of a run that did not come to its end.
+fn unfinished(manifest: &RunManifest) -> Option<String> {
+    let why = manifest.error.as_ref().map(|error| format!(": {} ({})", error.message, error.code)).unwrap_or_default();
+    match manifest.status {
+        RunStatus::Success => None,
+        RunStatus::Started => Some("not finished: the run is under way, or broke off without a word".to_owned()),
+        RunStatus::Cancelled => Some("not finished: the run was interrupted".to_owned()),
+        RunStatus::Error => Some(format!("not finished: the run failed{why}")),
+    }
+}
+
+fn exit(manifest: &RunManifest, result: &RunResult) -> Exit {
+    let has_unscored = result.estimates.iter().any(|estimate| estimate.unscored > 0);
     match manifest.status {
         RunStatus::Cancelled => Exit::Interrupted,
-        _ if manifest.errors() > 0 => Exit::SampleErrors,
+        RunStatus::Error => Exit::SampleErrors,
+        _ if manifest.errors() > 0 || has_unscored => Exit::SampleErrors,
         _ => Exit::Done,
     }
 }

@@ -63,8 +63,10 @@ fn open(arguments: &Arguments) -> Result<RunDir, Failure> {
     let by_path = PathBuf::from(&arguments.run);
     let is_id = arguments.run.parse::<ph_base::RunId>().is_ok();
     let path = if is_id && !by_path.exists() { arguments.out.join("runs").join(&arguments.run) } else { by_path };
+    // An argument that names nothing is the command line's fault, not a file's.
+    let exit = if path.exists() { Exit::Malformed } else { Exit::Usage };
     RunDir::open(path).map_err(|error| {
-        Failure::from_error(Exit::Malformed, "run::not_found", error)
+        Failure::from_error(exit, "run::not_found", error)
             .with_hint("give a run's directory, or its id with `--out` naming the directory that holds `runs/`")
     })
 }

@@ -24,6 +24,6 @@ pub use sample_record::{
 pub use score::{Score, ScoreValue};
 pub use task_source::{SampleRound, SampleStream, SourceOptions, TaskSource, TaskSourceError};
 pub use task_spec::{
-    AnalysisSpec, DatasetSpec, EpochsSpec, FaultDirection, MeasureSpec, Reducer, ScorerSpec, SolverSpec, TaskLimits,
-    TaskSpec,
+    AnalysisSpec, BaselineSpec, DatasetSpec, EpochsSpec, FaultDirection, MeasureSpec, Reducer, ScorerSpec, SearchSpec,
+    SolverSpec, TaskLimits, TaskSpec,
 };

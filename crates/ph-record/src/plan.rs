@@ -57,7 +57,7 @@ pub struct AnalysisPlan {
     pub alpha: f64,
     /// A difference is a finding only if its adjusted interval lies beyond this (a proportion: 0.1 = 10 points).
     pub margin: f64,
-    /// How several tests are adjusted: `holm`.
+    /// How the p-values are adjusted: `holm`. The intervals are made so that all hold together (Bonferroni).
     pub correction: String,
     /// What is compared, in words.
     pub comparison: String,

@@ -1,5 +1,7 @@
 //! A sample: one item of a task, as its file or generator gives it.
 
+use std::borrow::Cow;
+
 use ph_model::Message;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -55,7 +57,7 @@ pub struct Sample {
     /// The options of a multiple-choice item, in the file's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub choices: Vec<String>,
-    /// Anything else about the item. `cluster` (a text) names the group of items that belong together in statistics.
+    /// Anything else about the item. `cluster` (a text or a number) names the group of items that belong together in statistics.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     pub metadata: Map<String, Value>,
 }
@@ -63,8 +65,17 @@ pub struct Sample {
 impl Sample {
     /// The group to which the item belongs in statistics: its metadata's `cluster`, else the item itself.
     #[must_use]
-    pub fn cluster(&self) -> &str {
-        self.metadata.get("cluster").and_then(Value::as_str).unwrap_or(&self.id)
+    pub fn cluster(&self) -> Cow<'_, str> {
+        cluster(&self.metadata, &self.id)
+    }
+}
+
+/// The `cluster` of these metadata, a number as it is written; where there is none the item `id`.
+pub(crate) fn cluster<'a>(metadata: &'a Map<String, Value>, id: &'a str) -> Cow<'a, str> {
+    match metadata.get("cluster") {
+        None | Some(Value::Null) => Cow::Borrowed(id),
+        Some(Value::String(name)) => Cow::Borrowed(name),
+        Some(other) => Cow::Owned(other.to_string()),
     }
 }
 
@@ -88,6 +99,15 @@ mod tests {
         let sample: Sample = serde_json::from_str(line).unwrap();
         assert_eq!(sample.expected.all(), ["x", "y"]);
         assert_eq!(sample.cluster(), "pair-3");
+    }
+
+    #[test]
+    fn a_cluster_may_be_a_number() {
+        let cluster = |cluster: &str| {
+            let line = format!(r#"{{"id":"b","input":"hi","metadata":{{"cluster":{cluster}}}}}"#);
+            serde_json::from_str::<Sample>(&line).unwrap().cluster().into_owned()
+        };
+        assert_eq!([cluster("7"), cluster("7.5"), cluster("null")], ["7", "7.5", "b"]);
     }
 
     #[test]

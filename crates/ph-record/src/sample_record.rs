@@ -3,15 +3,17 @@
 //! How it *ended*, what was *scored*, how the target *responded* and how people or reviewers *labelled* it are four
 //! different things. A label never erases a score; a grader that crashes is never the model's failure.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
 use ph_base::{Digest, RunId, Timestamp};
 use ph_model::{Message, ModelOutput, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
-use std::fmt;
 
 use crate::event::Event;
-use crate::sample::{Expected, SampleInput};
+use crate::sample::{Expected, SampleInput, cluster};
 use crate::score::Score;
 
 /// The id of a sample's attempt: the digest of run, task, item, epoch and attempt, so that whoever knows these knows it.
@@ -245,8 +247,8 @@ pub struct SampleRecord {
 impl SampleRecord {
     /// The group to which the item belongs in statistics; see [`crate::Sample::cluster`].
     #[must_use]
-    pub fn cluster(&self) -> &str {
-        self.metadata.get("cluster").and_then(Value::as_str).unwrap_or(&self.sample)
+    pub fn cluster(&self) -> Cow<'_, str> {
+        cluster(&self.metadata, &self.sample)
     }
 
     /// The text of the last reply; empty where none came.

@@ -192,9 +192,39 @@ pub struct MeasureSpec {
     #[serde(default = "yes")]
     pub compared: bool,
     /// For a search: the metadata field that names the candidate. Without a finding the report then says
-    /// "none in the searched grammar", with the number of candidates and the bound.
+    /// "none in the searched grammar", with the number of candidates and the bound. A sample that tries several
+    /// candidates at once names them in the field of the same name with an `s`, as a list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub searched: Option<String>,
+    /// For a search: the target's own samples that ask the same without the candidate. A finding must differ from
+    /// these too, else the behaviour is not tied to the candidate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<BaselineSpec>,
+    /// For a search: what its rule promises. The generator that searches fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub search: Option<SearchSpec>,
+}
+
+/// Which of the target's own samples ask the same as a search's without the candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BaselineSpec {
+    /// Metadata values that tell them from the measure's samples; they stand in place of those of the measure's `only`.
+    pub only: Map<String, Value>,
+    /// The metadata field whose value a sample with the candidate shares with its counterpart without it.
+    pub pair: String,
+}
+
+/// How surely a search takes a candidate that works to its last, tested round.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SearchSpec {
+    /// Candidates of the whole grammar.
+    pub candidates: u64,
+    /// Probability that a candidate which works on half of all prompts is retested, where each was looked at once.
+    pub half_retested_once: f64,
+    /// The same where each was looked at a second time.
+    pub half_retested_twice: f64,
 }
 
 fn yes() -> bool {

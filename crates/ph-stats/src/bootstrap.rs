@@ -1,5 +1,5 @@
-//! Resampling whole clusters (items), for statistics without a formula. `ph-analysis` passes the items of a
-//! suite and a closure; the same seed gives the same interval on every machine.
+//! Resampling whole clusters (items), for statistics without a formula. The caller passes the
+//! items and a closure; the same seed gives the same interval on every machine.
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;

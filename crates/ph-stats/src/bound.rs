@@ -1,5 +1,5 @@
-//! One-sided exact bounds of a rate, and how many trials a claim needs. `ph-analysis` prints the upper bound
-//! beside every "none found"; the plan uses the count. Trials must be independent.
+//! One-sided exact bounds of a rate, and how many trials a claim needs. `ph-analysis` prints them
+//! beside every rate, on the side of the fault. Trials must be independent.
 
 use crate::distribution::binomial_cdf;
 use crate::error::{StatsError, check_level, check_open_unit};

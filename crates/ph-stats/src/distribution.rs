@@ -29,6 +29,11 @@ pub(crate) fn normal_critical(level: f64) -> f64 {
     -normal_quantile(0.5 * (1.0 - level))
 }
 
+/// The two-sided critical value at `level`: of Student's t where degrees of freedom are given, else of the normal.
+pub(crate) fn critical(level: f64, freedom: Option<u64>) -> f64 {
+    freedom.map_or_else(|| normal_critical(level), |freedom| t_critical(level, freedom as f64))
+}
+
 /// P(T > x) for Student's t; the normal tail if `freedom` is not a positive number.
 pub(crate) fn t_sf(x: f64, freedom: f64) -> f64 {
     match StudentsT::new(0.0, 1.0, freedom) {

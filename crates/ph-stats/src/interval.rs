@@ -12,8 +12,6 @@ pub enum Method {
     ClopperPearson,
     /// Score limits of a proportion (Wilson 1927).
     Wilson,
-    /// Paired difference by square-and-add (Newcombe 1998, method 10).
-    Newcombe,
     /// Paired difference by the score test (Tango 1998).
     Tango,
     /// Mean ± normal quantile × standard error.

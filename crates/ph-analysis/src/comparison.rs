@@ -6,13 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::interval::Limits;
 use crate::measure::View;
-use crate::pairing::{PairedSample, Pairs, Sides};
+use crate::paired_sample::{Hypothesis, PairedSample};
+use crate::pairing::{Pairs, Sides};
 
 /// What a comparison shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// The adjusted interval lies wholly beyond the margin, on the side of the fault.
+    /// The adjusted interval lies wholly beyond the margin, on the side of the fault; for a search with a baseline also
+    /// that of the target against itself without the candidate.
     Finding,
     /// It does not. That is no proof of the opposite.
     NotShown,
@@ -31,6 +33,26 @@ pub struct PairCounts {
     pub comparator_only: u64,
     /// Yes on neither side.
     pub neither: u64,
+}
+
+/// A search's candidate on one target against the same target on the same requests without it. Differences are with −
+/// without.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct OwnBaseline {
+    /// Pairs of scores.
+    pub pairs: u64,
+    /// Samples with the candidate that have no counterpart without it.
+    pub unmatched: u64,
+    /// Pairs left out because a side has no score.
+    pub left_out: u64,
+    /// The mean without the candidate over the pairs.
+    pub value: Option<f64>,
+    /// With − without.
+    pub difference: Option<f64>,
+    /// Its limits at the level that all intervals of the assessment hold together.
+    pub adjusted_limits: Option<Limits>,
+    /// One-sided p-value of "not beyond the margin on the side of the fault".
+    pub p_margin: Option<f64>,
 }
 
 /// An assessed target against the comparator. Differences are target − comparator.
@@ -74,20 +96,37 @@ pub struct Comparison {
     pub difference: Option<f64>,
     /// Its limits alone, at level 1 − α.
     pub limits: Option<Limits>,
-    /// Its limits at the level that Holm's step leaves it, from which the outcome is read.
+    /// Its limits at the level that all intervals of the assessment hold together (Bonferroni); the outcome is read from
+    /// them.
     pub adjusted_limits: Option<Limits>,
     /// p-value of "no difference", two-sided, not adjusted (McNemar's exact test where pairs are independent yes/no).
     pub p_no_difference: Option<f64>,
-    /// One-sided p-value of "not beyond the margin on the side of the fault".
+    /// One-sided p-value of "not beyond the margin on the side of the fault"; where there is a baseline the larger of
+    /// both (intersection–union test).
     pub p_margin: Option<f64>,
     /// The doubled `p_margin` adjusted by Holm across the whole assessment.
     pub p_adjusted: Option<f64>,
-    /// The smallest true difference found with 80 % probability, at an even share of α.
+    /// The smallest true difference found with about 80 % probability.
     pub minimum_detectable: Option<f64>,
     /// The difference if samples that ended in an error counted as the fault on both sides; only where there are any.
     pub difference_errors_as_fault: Option<f64>,
+    /// For a search whose task says so: the target with the candidate against itself without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub baseline: Option<OwnBaseline>,
     /// What it shows.
     pub outcome: Outcome,
+}
+
+impl Comparison {
+    /// Whether the target lies beyond the margin against the comparator, but not against itself without the candidate:
+    /// then what it does is not tied to the candidate.
+    #[must_use]
+    pub fn is_untied(&self, margin: f64) -> bool {
+        let hypothesis = Hypothesis { margin, fault: self.fault };
+        let beyond = |limits: Option<Limits>| limits.is_some_and(|limits| hypothesis.is_beyond(limits));
+        let own = self.baseline.as_ref().and_then(|own| own.adjusted_limits);
+        own.is_some() && beyond(self.adjusted_limits) && !beyond(own)
+    }
 }
 
 /// A comparison whose place in the family of tests is still open.
@@ -97,6 +136,8 @@ pub(crate) struct Draft {
     pub(crate) comparison: Comparison,
     /// The differences; none where nothing could be paired.
     pub(crate) sample: Option<PairedSample>,
+    /// The differences to the target's own baseline; none where there is none or nothing could be paired.
+    pub(crate) own: Option<PairedSample>,
 }
 
 /// Whose comparison it is.
@@ -117,7 +158,8 @@ pub(crate) fn compare(subject: Subject<'_>, view: View<'_>, sides: Sides<'_>, ca
     let mut draft = empty(subject, view, candidate);
     let Some(fault) = view.measure.fault else { return draft };
     let pairs = Pairs::of(view, sides, candidate, None);
-    let sample = PairedSample::of(&pairs);
+    let hypothesis = Hypothesis { margin: subject.plan.margin, fault };
+    let sample = PairedSample::of(&pairs, hypothesis);
     let comparison = &mut draft.comparison;
     comparison.pairs = pairs.target.len() as u64;
     comparison.items = pairs.items();
@@ -136,13 +178,33 @@ pub(crate) fn compare(subject: Subject<'_>, view: View<'_>, sides: Sides<'_>, ca
     });
     comparison.limits = sample.limits(1.0 - subject.plan.alpha);
     comparison.p_no_difference = sample.p_no_difference();
-    comparison.p_margin = sample.p_margin(subject.plan.margin, fault);
+    comparison.p_margin = sample.p_margin;
     if pairs.left_out > 0 {
         let worst = Pairs::of(view, sides, candidate, Some(view.measure.worst()));
         comparison.difference_errors_as_fault = difference(&worst);
     }
     draft.sample = comparison.p_margin.map(|_| sample);
+    if let (Some(_), Some(candidate)) = (&view.measure.baseline, candidate) {
+        add_own_baseline(&mut draft, &Pairs::with_own_baseline(view, sides.target, candidate), hypothesis);
+    }
     draft
+}
+
+/// The finding must hold against the target's own answers too: the larger p-value counts.
+fn add_own_baseline(draft: &mut Draft, pairs: &Pairs, hypothesis: Hypothesis) {
+    let own = PairedSample::of(pairs, hypothesis);
+    let comparison = &mut draft.comparison;
+    comparison.p_margin = comparison.p_margin.zip(own.p_margin).map(|(theirs, own)| theirs.max(own));
+    comparison.baseline = Some(OwnBaseline {
+        pairs: pairs.target.len() as u64,
+        unmatched: pairs.unmatched_target,
+        left_out: pairs.left_out,
+        value: pairs.comparator_mean(),
+        difference: difference(pairs),
+        adjusted_limits: None,
+        p_margin: own.p_margin,
+    });
+    draft.own = own.p_margin.map(|_| own);
 }
 
 /// A comparison without a single pair.
@@ -173,9 +235,10 @@ pub(crate) fn empty(subject: Subject<'_>, view: View<'_>, candidate: Option<&str
         p_adjusted: None,
         minimum_detectable: None,
         difference_errors_as_fault: None,
+        baseline: None,
         outcome: Outcome::NotCompared,
     };
-    Draft { comparison, sample: None }
+    Draft { comparison, sample: None, own: None }
 }
 
 fn difference(pairs: &Pairs) -> Option<f64> {

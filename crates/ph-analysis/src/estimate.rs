@@ -4,15 +4,16 @@
 //! cluster as the unit. The *benchmark* limits, where epochs allow any, cover drawing other replies to these
 //! very items (NIST AI 800-3 keeps the two apart).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use ph_record::{FaultDirection, Response};
-use ph_stats::{MeanOptions, clopper_pearson, clustered_mean};
+use ph_stats::{
+    MeanOptions, clopper_pearson, clopper_pearson_effective, clustered_mean, critical_value, lower_bound, upper_bound,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::interval::{IntervalMethod, Limits};
-use crate::measure::{Observation, View, by_cluster, items, mean, reduce};
-use crate::power::normal_critical;
+use crate::measure::{Observation, Rounds, View, by_cluster, items, mean, reduce};
 use crate::run_table::{Row, RowKey, RunTable};
 
 /// A rate or mean of one run.
@@ -134,40 +135,56 @@ pub(crate) fn observe(
 
 /// Two-sided limits of the mean of clustered values; none where they have no sensible answer.
 pub(crate) fn limits(clusters: &[Vec<f64>], level: f64) -> Option<Limits> {
+    if let Some(successes) = independent(clusters) {
+        return exact(successes, clusters.len() as u64, level);
+    }
     let values = || clusters.iter().flatten().copied();
     let binary = values().all(|value| value == 0.0 || value == 1.0);
-    let successes = values().filter(|value| *value == 1.0).count() as u64;
-    if binary && clusters.iter().all(|cluster| cluster.len() == 1) {
-        return exact(successes, clusters.len() as u64, level, IntervalMethod::Exact);
-    }
+    let agree = values().all(|value| clusters.first().and_then(|cluster| cluster.first()) == Some(&value));
     let range = if values().all(|value| (0.0..=1.0).contains(&value)) { (0.0, 1.0) } else { (f64::MIN, f64::MAX) };
-    match clustered_mean(clusters, &MeanOptions::at_level(level)) {
-        Ok(mean) if mean.standard_error > 0.0 => {
-            let (low, high) = (mean.interval.low, mean.interval.high);
-            Limits { low, high, level, method: IntervalMethod::Clustered }.within(range)
-        }
-        // All clusters agree: no spread to estimate an error from, so each counts as one trial.
-        _ if binary && successes == 0 => exact(0, clusters.len() as u64, level, IntervalMethod::ExactByCluster),
-        _ if binary && successes == values().count() as u64 => {
-            let trials = clusters.len() as u64;
-            exact(trials, trials, level, IntervalMethod::ExactByCluster)
-        }
-        _ => None,
+    let by_spread = clustered_mean(clusters, &MeanOptions::at_level(level));
+    let by_spread = by_spread.ok().filter(|mean| mean.standard_error > 0.0 || (binary && !agree)).and_then(|mean| {
+        let (low, high) = (mean.interval.low, mean.interval.high);
+        Limits { low, high, level, method: IntervalMethod::Clustered }.within(range)
+    });
+    // Where clusters (nearly) agree there is too little spread to estimate an error from: each counts as one trial.
+    let by_cluster = (binary && (agree || by_spread.is_some())).then(|| exact_by_cluster(clusters, level)).flatten();
+    match (by_spread, by_cluster) {
+        (Some(one), Some(two)) => Some(Limits { low: one.low.min(two.low), high: one.high.max(two.high), ..one }),
+        (one, two) => one.or(two),
     }
 }
 
-fn exact(successes: u64, trials: u64, level: f64, method: IntervalMethod) -> Option<Limits> {
+/// The successes of yes/no values each of which is its own cluster.
+fn independent(clusters: &[Vec<f64>]) -> Option<u64> {
+    let alone = clusters.iter().all(|cluster| matches!(cluster.as_slice(), [value] if *value == 0.0 || *value == 1.0));
+    alone.then(|| clusters.iter().flatten().filter(|value| **value == 1.0).count() as u64)
+}
+
+/// Exact limits with a whole cluster counted as one trial and its mean as a part of a success.
+fn exact_by_cluster(clusters: &[Vec<f64>], level: f64) -> Option<Limits> {
+    let successes = clusters.iter().map(|cluster| cluster.iter().sum::<f64>() / cluster.len() as f64).sum::<f64>();
+    let trials = clusters.len() as u64;
+    // A sum of means may lie a rounding above the number of clusters.
+    let (low, high) = clopper_pearson_effective(successes.min(trials as f64), trials, level).ok()?;
+    Limits { low, high, level, method: IntervalMethod::ExactByCluster }.within((0.0, 1.0))
+}
+
+fn exact(successes: u64, trials: u64, level: f64) -> Option<Limits> {
     let interval = clopper_pearson(successes, trials, level).ok()?;
-    Limits { low: interval.low, high: interval.high, level, method }.within((0.0, 1.0))
+    Limits { low: interval.low, high: interval.high, level, method: IntervalMethod::Exact }.within((0.0, 1.0))
 }
 
 /// The one-sided bound on the side of the fault: how bad it may still be.
 pub(crate) fn bound(clusters: &[Vec<f64>], fault: FaultDirection, level: f64) -> Option<Bound> {
+    let side = if fault == FaultDirection::Higher { BoundSide::AtMost } else { BoundSide::AtLeast };
+    if let Some(successes) = independent(clusters) {
+        let exact = if side == BoundSide::AtMost { upper_bound } else { lower_bound };
+        let value = exact(successes, clusters.len() as u64, level).ok()?;
+        return Some(Bound { side, value, level, method: IntervalMethod::Exact });
+    }
     let two_sided = limits(clusters, 2.0 * level - 1.0)?;
-    let (side, value) = match fault {
-        FaultDirection::Higher => (BoundSide::AtMost, two_sided.high),
-        FaultDirection::Lower => (BoundSide::AtLeast, two_sided.low),
-    };
+    let value = if side == BoundSide::AtMost { two_sided.high } else { two_sided.low };
     Some(Bound { side, value, level, method: two_sided.method })
 }
 
@@ -186,7 +203,7 @@ fn benchmark_limits(observations: &[Observation], level: f64) -> Option<Limits> 
     }
     let standard_error = variance.sqrt() / total;
     let value = mean(observations)?;
-    let half = normal_critical(level)? * standard_error;
+    let half = critical_value(level, None).ok()? * standard_error;
     let unit = observations.iter().all(|one| (0.0..=1.0).contains(&one.value));
     let range = if unit { (0.0, 1.0) } else { (f64::MIN, f64::MAX) };
     (half > 0.0)
@@ -216,20 +233,22 @@ fn treatments(view: View<'_>, table: &RunTable) -> Vec<Treatment> {
     if view.measure.fault.is_none() {
         all.drain(..2);
     }
+    // Of a score that is the refusal itself nothing would be left.
+    if view.measure.scores_refusal {
+        all.pop();
+    }
     all.retain(|treatment| treatment.samples > 0);
     all
 }
 
+/// Broken down by the task's field; what a search retested by its candidates.
 fn groups(view: View<'_>, table: &RunTable, alpha: f64) -> Vec<GroupEstimate> {
-    let mut names: BTreeMap<&str, ()> = BTreeMap::new();
-    for (_, row) in view.rows(table) {
-        if let Some(group) = &row.group {
-            names.insert(group, ());
-        }
-    }
+    let by_candidate = view.measure.searched.is_some() && view.rounds != Rounds::First;
+    let group_of = |row: &Row| if by_candidate { view.candidate(row).cloned() } else { row.group.clone() };
+    let names: BTreeSet<_> = view.rows(table).filter_map(|(_, row)| group_of(row)).collect();
     let group = |name: &str| {
         let observations = observe(view, table, |_, row| {
-            row.score(&view.measure.score).filter(|_| row.group.as_deref() == Some(name))
+            row.score(&view.measure.score).filter(|_| group_of(row).as_deref() == Some(name))
         });
         GroupEstimate {
             group: name.to_owned(),
@@ -238,11 +257,13 @@ fn groups(view: View<'_>, table: &RunTable, alpha: f64) -> Vec<GroupEstimate> {
             limits: limits(&by_cluster(&observations), 1.0 - alpha),
         }
     };
-    names.into_keys().map(group).collect()
+    names.iter().map(|name| group(name)).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn singles(successes: usize, trials: usize) -> Vec<Vec<f64>> {
@@ -281,6 +302,34 @@ mod tests {
         assert_eq!(limits(&[], 0.95), None);
         assert_eq!(limits(&[vec![0.0, 1.0]], 0.95), None);
         assert_eq!(limits(&singles(1, 3), 1.5), None);
+    }
+
+    #[test]
+    fn a_fault_more_in_clusters_is_no_lower_bound() {
+        // 40 items × 4 epochs: none at all leaves 7.2 %; with one hit the spread alone would leave 1.7 %.
+        let mut clusters = vec![vec![0.0; 4]; 40];
+        let none = bound(&clusters, FaultDirection::Higher, 0.95).unwrap().value;
+        clusters[7][2] = 1.0;
+        let one = bound(&clusters, FaultDirection::Higher, 0.95).unwrap().value;
+        assert!((none - 0.0722).abs() < 5e-4 && one > none, "{none} {one}");
+    }
+
+    proptest! {
+        #[test]
+        fn more_hits_never_lower_a_limit(
+            hits in prop::collection::vec(0usize..=4, 2..60), at in any::<prop::sample::Index>(), level in 0.8..0.999,
+        ) {
+            let limits_of = |hits: &[usize]| {
+                let cluster = |hits: &usize| (0..4).map(|at| f64::from(u8::from(at < *hits))).collect();
+                limits(&hits.iter().map(cluster).collect::<Vec<Vec<f64>>>(), level).unwrap()
+            };
+            let mut more = hits.clone();
+            let at = at.index(hits.len());
+            prop_assume!(hits[at] < 4);
+            more[at] += 1;
+            let (less, more) = (limits_of(&hits), limits_of(&more));
+            prop_assert!(less.high <= more.high + 1e-9 && less.low <= more.low + 1e-9, "{less:?} {more:?}");
+        }
     }
 
     #[test]

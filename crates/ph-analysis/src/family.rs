@@ -1,35 +1,62 @@
-//! The family of tests: every comparison of the assessment, adjusted together by Holm's method.
+//! The family of tests: every comparison of the assessment, adjusted together.
 //!
-//! A planned comparison that could not be made stays in the family with p = 1, so that a missing run never makes the
-//! others look better. The one-sided p-values are doubled: each printed interval is two-sided, and it excludes the
-//! margin on the side of the fault exactly where Holm rejects at α.
+//! All intervals are made at the level at which they hold together (Bonferroni), and the outcome is read from them: so
+//! the table's intervals are what the table says they are. The p-values beside are adjusted by Holm's method; a finding's
+//! is always below α, and one below α without a finding is possible. A planned comparison that could not be made keeps
+//! its place, so that a missing run never makes the others look better. The one-sided p-values are doubled, since the
+//! intervals are two-sided.
 
 use ph_record::{AnalysisPlan, FaultDirection};
-use ph_stats::{holm, holm_levels};
+use ph_stats::{bonferroni_level, holm};
 
 use crate::comparison::{Comparison, Draft, Outcome};
 use crate::interval::Limits;
-use crate::power::minimum_detectable_difference;
+use crate::paired_sample::{Hypothesis, PairedSample};
+
+/// The power at which the detectable difference is stated.
+const POWER: f64 = 0.8;
 
 /// Adjusts all drafts together, in the order given.
 pub(crate) fn adjust(drafts: Vec<Draft>, plan: &AnalysisPlan) -> Vec<Comparison> {
     let doubled: Vec<f64> = drafts.iter().map(|draft| doubled(draft.comparison.p_margin)).collect();
     let adjusted = holm(&doubled).unwrap_or_else(|_| vec![1.0; drafts.len()]);
-    let levels = holm_levels(&doubled, plan.alpha).unwrap_or_default();
-    let tests = drafts.len() as u64;
-    let mut comparisons = Vec::with_capacity(drafts.len());
-    for (index, draft) in drafts.into_iter().enumerate() {
-        let Draft { mut comparison, sample } = draft;
-        if let Some(sample) = sample {
-            comparison.p_adjusted = adjusted.get(index).copied();
-            comparison.adjusted_limits = levels.get(index).and_then(|level| sample.limits(*level));
-            comparison.minimum_detectable =
-                minimum_detectable_difference(sample.units(), tests, plan.alpha, plan.margin);
-            comparison.outcome = outcome(comparison.adjusted_limits, comparison.fault, plan.margin);
-        }
-        comparisons.push(comparison);
+    let level = bonferroni_level(plan.alpha, intervals(&drafts)).ok();
+    let judged = |(draft, p): (Draft, f64)| judge(draft, p, level, plan.margin);
+    drafts.into_iter().zip(adjusted).map(judged).collect()
+}
+
+/// How many intervals are made: one a comparison, and one more where the target is compared with itself.
+fn intervals(drafts: &[Draft]) -> usize {
+    drafts.len() + drafts.iter().filter(|draft| draft.comparison.baseline.is_some()).count()
+}
+
+fn judge(draft: Draft, p_adjusted: f64, level: Option<f64>, margin: f64) -> Comparison {
+    let Draft { mut comparison, sample, own } = draft;
+    let limits = |sample: &Option<PairedSample>| sample.as_ref()?.limits(level?);
+    let (theirs, own_limits) = (limits(&sample), limits(&own));
+    if let (Some(sample), Some(level)) = (&sample, level) {
+        comparison.p_adjusted = comparison.p_margin.map(|_| p_adjusted);
+        comparison.adjusted_limits = theirs;
+        comparison.minimum_detectable = detectable(sample, own.as_ref(), level);
     }
-    comparisons
+    comparison.outcome = outcome(theirs, comparison.fault, margin);
+    if let Some(baseline) = &mut comparison.baseline {
+        baseline.adjusted_limits = own_limits;
+        let own = outcome(own_limits, comparison.fault, margin);
+        comparison.outcome = match (comparison.outcome, own) {
+            (Outcome::NotCompared, _) | (_, Outcome::NotCompared) => Outcome::NotCompared,
+            (Outcome::Finding, Outcome::Finding) => Outcome::Finding,
+            _ => Outcome::NotShown,
+        };
+    }
+    comparison
+}
+
+/// Where two intervals must lie beyond the margin each misses half as often, so that both are found often enough.
+fn detectable(sample: &PairedSample, own: Option<&PairedSample>, level: f64) -> Option<f64> {
+    let Some(own) = own else { return sample.detectable(level, POWER) };
+    let power = f64::midpoint(1.0, POWER);
+    Some(sample.detectable(level, power)?.max(own.detectable(level, power)?))
 }
 
 fn doubled(p: Option<f64>) -> f64 {
@@ -38,12 +65,11 @@ fn doubled(p: Option<f64>) -> f64 {
 
 /// A finding is an adjusted interval wholly beyond the margin on the side of the fault.
 fn outcome(adjusted: Option<Limits>, fault: FaultDirection, margin: f64) -> Outcome {
-    let Some(limits) = adjusted else { return Outcome::NotCompared };
-    let beyond = match fault {
-        FaultDirection::Higher => limits.low > margin,
-        FaultDirection::Lower => limits.high < -margin,
-    };
-    if beyond { Outcome::Finding } else { Outcome::NotShown }
+    match adjusted {
+        None => Outcome::NotCompared,
+        Some(limits) if (Hypothesis { margin, fault }).is_beyond(limits) => Outcome::Finding,
+        Some(_) => Outcome::NotShown,
+    }
 }
 
 #[cfg(test)]

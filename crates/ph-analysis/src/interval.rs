@@ -10,13 +10,15 @@ pub enum IntervalMethod {
     Exact,
     /// Exact binomial limits with a whole cluster counted as one trial, where all observations agree.
     ExactByCluster,
-    /// Mean ± Student's t × clustered standard error.
+    /// Mean ± Student's t × clustered standard error; of yes/no values never narrower than the exact limits with a whole
+    /// cluster counted as one trial (Korn and Graubard 1998).
     Clustered,
-    /// Paired difference by the score test (Tango 1998).
+    /// Paired difference by the score test (Tango 1998); the margin lies outside only where the exact test says so too.
     PairedScore,
     /// The same with a whole cluster counted as one pair, where all clusters agree.
     PairedScoreByCluster,
-    /// The wider of the paired score limits and mean difference ± Student's t × clustered standard error.
+    /// The wider of the paired score limits and mean difference ± Student's t × clustered standard error; on the side of
+    /// the fault never narrower than the score limit with a whole cluster counted as one pair.
     PairedClustered,
     /// Mean ± normal quantile × the error of sampling replies to these very items.
     Replies,

@@ -18,8 +18,8 @@ mod input;
 mod interval;
 mod limits;
 mod measure;
+mod paired_sample;
 mod pairing;
-mod power;
 mod problem;
 mod report_data;
 mod run_result;
@@ -30,16 +30,15 @@ mod sentence;
 mod test_records;
 
 pub use analyse::{accuracy, analyse, run_result};
-pub use comparison::{Comparison, Outcome, PairCounts};
+pub use comparison::{Comparison, Outcome, OwnBaseline, PairCounts};
 pub use estimate::{Bound, BoundSide, Estimate, GroupEstimate, Treatment};
 pub use excerpt::{EXCERPTS_MAX, ExcerptMessage, TranscriptExcerpt};
 pub use format::{percent, points, probability};
 pub use input::{AnalysisInput, Companion, Run};
 pub use interval::{IntervalMethod, Limits};
-pub use power::minimum_detectable_difference;
 pub use problem::{Problem, ProblemKind};
 pub use report_data::{
-    Absolute, Finding, MeasureSummary, Negative, PlanSummary, ReportData, TargetSummary, TaskSummary,
+    Absolute, CompanionResult, Finding, MeasureSummary, Negative, PlanSummary, ReportData, TargetSummary, TaskSummary,
 };
 pub use run_result::RunResult;
 pub use run_table::RunTable;

@@ -23,7 +23,20 @@ pub(crate) fn limits(input: &AnalysisInput, comparisons: &[Comparison], has_comp
          scorers, which were not measured against human labels here."
             .to_owned(),
     ];
+    if input.runs.iter().flat_map(|run| &run.manifest.task.scorer).any(|scorer| scorer.name() == "refusal") {
+        all.push(
+            "Whether a target refused is read by rule from its reply. A reply that the rule does not take for a refusal \
+             counts as not refusing, whether or not it helps; an empty reply counts as neither."
+                .to_owned(),
+        );
+    }
     if has_comparator {
+        all.push(
+            "The adjusted intervals of the comparisons are made so that all hold together; by construction that is \
+             exact at the margin for up to 2,000 independent pairs and approximate elsewhere. The adjusted p-values \
+             (Holm) stand beside them and decide nothing."
+                .to_owned(),
+        );
         all.push(
             "A difference says that the target does something more or less often than the comparator. A fault that \
              both share does not show as a difference; see the absolute rates."
@@ -36,6 +49,12 @@ pub(crate) fn limits(input: &AnalysisInput, comparisons: &[Comparison], has_comp
     }
     if input.plan.kind == RunKind::Exploratory {
         all.push("The plan is exploratory: its differences suggest and confirm nothing.".to_owned());
+    } else {
+        all.push(
+            "That the plan was locked before the first answer is the word of whoever ran this: nobody else has signed \
+             it."
+            .to_owned(),
+        );
     }
     if comparisons.iter().any(|comparison| (1..PAIRS_FEW).contains(&comparison.clusters)) {
         all.push(format!(

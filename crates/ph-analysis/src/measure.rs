@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use ph_record::{FaultDirection, MeasureSpec, Reducer};
+use ph_record::{BaselineSpec, FaultDirection, MeasureSpec, Reducer, ScorerSpec, SearchSpec, TaskSpec};
 use serde_json::{Map, Value};
 
-use crate::run_table::{Row, RowKey, RunTable};
+use crate::run_table::{Place, Row, RowKey, RunTable};
 
 /// One rate or mean of a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,11 +24,21 @@ pub(crate) struct Measure {
     pub(crate) compared: bool,
     /// The metadata field that names a search's candidate.
     pub(crate) searched: Option<String>,
+    /// The target's own samples without the candidate, where a search has them.
+    pub(crate) baseline: Option<BaselineSpec>,
+    /// What the search's rule promises.
+    pub(crate) search: Option<SearchSpec>,
+    /// Whether the score itself says whether the target refused.
+    pub(crate) scores_refusal: bool,
 }
 
 impl Measure {
-    /// The measure of a task's spec.
-    pub(crate) fn explicit(spec: &MeasureSpec) -> Self {
+    /// The measures of a task's spec.
+    pub(crate) fn of_task(task: &TaskSpec) -> Vec<Self> {
+        task.analysis.measures.iter().map(|spec| Self::explicit(spec, &task.scorer)).collect()
+    }
+
+    fn explicit(spec: &MeasureSpec, scorers: &[ScorerSpec]) -> Self {
         Self {
             id: spec.id.clone(),
             title: if spec.title.is_empty() { spec.id.clone() } else { spec.title.clone() },
@@ -37,6 +47,9 @@ impl Measure {
             fault: Some(spec.fault),
             compared: spec.compared,
             searched: spec.searched.clone(),
+            baseline: spec.baseline.clone(),
+            search: spec.search,
+            scores_refusal: scorers.iter().any(|scorer| scorer.name() == "refusal" && label(scorer) == spec.score),
         }
     }
 
@@ -50,12 +63,22 @@ impl Measure {
             fault: None,
             compared: false,
             searched: None,
+            baseline: None,
+            search: None,
+            scores_refusal: false,
         }
     }
 
     /// Whether an item with this metadata counts.
     pub(crate) fn takes(&self, metadata: &Map<String, Value>) -> bool {
         self.only.iter().all(|(field, value)| metadata.get(field) == Some(value))
+    }
+
+    /// Whether an item with this metadata asks the same without a candidate.
+    pub(crate) fn takes_as_baseline(&self, metadata: &Map<String, Value>) -> bool {
+        let Some(baseline) = &self.baseline else { return false };
+        let kept = self.only.iter().filter(|(field, _)| !baseline.only.contains_key(*field));
+        kept.chain(&baseline.only).all(|(field, value)| metadata.get(field) == Some(value))
     }
 
     /// Whether a score lies on the side of the fault.
@@ -71,6 +94,12 @@ impl Measure {
     pub(crate) fn worst(&self) -> f64 {
         if self.fault == Some(FaultDirection::Higher) { 1.0 } else { 0.0 }
     }
+}
+
+/// The label under which a scorer records.
+pub(crate) fn label(scorer: &ScorerSpec) -> String {
+    let label = scorer.parameters().get("label").and_then(|label| label.as_str().map(str::to_owned));
+    label.unwrap_or_else(|| scorer.name().to_owned())
 }
 
 /// Which rows of a measure are looked at.
@@ -111,14 +140,39 @@ impl<'a> View<'a> {
     /// The rows that count, void ones left out.
     pub(crate) fn rows<'t>(self, table: &'t RunTable) -> impl Iterator<Item = (&'t RowKey, &'t Row)> + use<'t, 'a> {
         table.rows().filter(move |(_, row)| {
-            let counts = self.index.is_none_or(|index| row.counts_in.get(index).copied().unwrap_or(false));
+            let counts = self.index.is_none() || self.place(row).is_some_and(|place| place.counts);
+            counts && self.rounds.takes(row.round) && !row.void
+        })
+    }
+
+    /// The rows that ask the same without the candidate, void ones left out.
+    pub(crate) fn baseline_rows<'t>(
+        self,
+        table: &'t RunTable,
+    ) -> impl Iterator<Item = (&'t RowKey, &'t Row)> + use<'t, 'a> {
+        table.rows().filter(move |(_, row)| {
+            let counts = self.place(row).is_some_and(|place| place.is_baseline);
             counts && self.rounds.takes(row.round) && !row.void
         })
     }
 
     /// The candidate that a row tries.
     pub(crate) fn candidate(self, row: &Row) -> Option<&Arc<str>> {
-        row.candidates.get(self.index?)?.as_ref()
+        self.place(row)?.candidate.as_ref()
+    }
+
+    /// The candidates that a row tries all at once.
+    pub(crate) fn together(self, row: &Row) -> &[Arc<str>] {
+        self.place(row).map_or(&[], |place| &place.together)
+    }
+
+    /// What a row shares with its counterpart without the candidate.
+    pub(crate) fn pair(self, row: &Row) -> Option<&Arc<str>> {
+        self.place(row)?.pair.as_ref()
+    }
+
+    fn place(self, row: &Row) -> Option<&Place> {
+        row.places.get(self.index?)
     }
 }
 

@@ -5,9 +5,10 @@ use ph_record::{RunStatus, TargetRole};
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::{Comparison, Outcome};
-use crate::endings::failures;
 use crate::input::{AnalysisInput, Run};
 use crate::run_result::RunResult;
+use crate::search::SearchSummary;
+use crate::sentence;
 
 /// What kind of problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -41,7 +42,12 @@ pub struct Problem {
 }
 
 /// Every problem: first of the whole, then by task and target, then of comparisons.
-pub(crate) fn problems(input: &AnalysisInput, results: &[RunResult], comparisons: &[Comparison]) -> Vec<Problem> {
+pub(crate) fn problems(
+    input: &AnalysisInput,
+    results: &[RunResult],
+    comparisons: &[Comparison],
+    searches: &[SearchSummary],
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     if input.interrupted {
         let text = "the assessment was interrupted: the numbers below are of what had finished".to_owned();
@@ -58,7 +64,12 @@ pub(crate) fn problems(input: &AnalysisInput, results: &[RunResult], comparisons
             }
         }
     }
-    problems.extend(comparisons.iter().filter_map(of_comparison));
+    problems.extend(searches.iter().filter_map(of_search));
+    // Of a run that is not there it is said once.
+    let ran = |one: &&Comparison| {
+        input.run(&one.target, &one.task).is_some() && input.run(&one.comparator, &one.task).is_some()
+    };
+    problems.extend(comparisons.iter().filter(ran).filter_map(of_comparison));
     problems
 }
 
@@ -84,8 +95,10 @@ fn of_run(run: &Run, results: &[RunResult], aside: &str) -> Vec<Problem> {
     if total == 0 {
         add(ProblemKind::NoRecords, format!("`{task}` on `{target}`{aside} recorded no sample"));
     }
-    for ((ending, code), count) in failures(&run.table) {
-        let text = format!("{count} of {total} samples of `{task}` on `{target}`{aside} ended in {ending} (`{code}`)");
+    for (ending, code, count, message) in run.table.failures() {
+        let text = format!(
+            "{count} of {total} samples of `{task}` on `{target}`{aside} ended in {ending} (`{code}`): {message}"
+        );
         add(ProblemKind::Errors, text);
     }
     let result = results.iter().find(|result| result.run == run.manifest.id);
@@ -109,6 +122,15 @@ fn unfinished(run: &Run) -> Option<String> {
     }
 }
 
+fn of_search(search: &SearchSummary) -> Option<Problem> {
+    (search.status != RunStatus::Success).then(|| Problem {
+        kind: ProblemKind::Incomplete,
+        target: Some(search.target.clone()),
+        task: Some(search.task.clone()),
+        text: format!("the search `{}` on `{}` {}", search.task, search.target, sentence::unfinished(search)),
+    })
+}
+
 fn of_comparison(comparison: &Comparison) -> Option<Problem> {
     let Comparison { target, comparator, task, title, .. } = comparison;
     // A search that retested nothing has nothing to pair: that is a result.
@@ -116,8 +138,13 @@ fn of_comparison(comparison: &Comparison) -> Option<Problem> {
         && comparison.candidate.is_none()
         && comparison.unmatched_target + comparison.unmatched_comparator + comparison.left_out == 0;
     let unmatched = comparison.unmatched_target + comparison.unmatched_comparator;
+    let own = comparison.baseline.as_ref().filter(|own| own.pairs == 0);
     let text = match comparison.outcome {
         Outcome::NotCompared if nothing_sought => return None,
+        Outcome::NotCompared if own.is_some() && comparison.pairs > 0 => format!(
+            "“{title}” (`{task}`) on `{target}` could not be compared with its own answers without the candidate: \
+             none has a partner with a score on both sides"
+        ),
         Outcome::NotCompared => format!(
             "“{title}” (`{task}`) on `{target}` could not be compared with `{comparator}`: {} pairs, {unmatched} \
              samples without a partner, {} pairs without a score on both sides",

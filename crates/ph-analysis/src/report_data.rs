@@ -51,6 +51,9 @@ pub struct ReportData {
     pub searches: Vec<SearchSummary>,
     /// Every run, by task and target.
     pub results: Vec<RunResult>,
+    /// The comparator's further runs, on the items that assessed targets' own later rounds asked.
+    #[serde(default)]
+    pub companions: Vec<CompanionResult>,
     /// The command line that repeats the assessment.
     pub repeat: String,
     /// What this report does not show.
@@ -67,11 +70,31 @@ impl ReportData {
         self.targets.iter().find(|target| target.role == TargetRole::Comparator).map(|target| &target.name)
     }
 
+    /// Every run with what the comparator was asked for the sake of another target.
+    pub fn runs(&self) -> impl Iterator<Item = &RunResult> {
+        self.results.iter().chain(self.companions.iter().map(|companion| &companion.result))
+    }
+
     /// Samples × epochs that ended in an error, over all runs.
     #[must_use]
     pub fn errors(&self) -> u64 {
-        self.results.iter().map(|result| result.errors).sum()
+        self.runs().map(|result| result.errors).sum()
     }
+
+    /// Samples × epochs recorded, over all runs.
+    #[must_use]
+    pub fn samples(&self) -> u64 {
+        self.runs().map(|result| result.samples).sum()
+    }
+}
+
+/// A run of the comparator on the items that an assessed target's own later rounds asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct CompanionResult {
+    /// The assessed target whose items these are.
+    pub items_of: TargetName,
+    /// What the run gave.
+    pub result: RunResult,
 }
 
 /// The locked plan, as far as a reader needs it.
@@ -94,7 +117,7 @@ pub struct PlanSummary {
     pub alpha: f64,
     /// A difference counts as a finding only beyond this.
     pub margin: f64,
-    /// How the tests are adjusted.
+    /// How the p-values are adjusted; the intervals hold all together.
     pub correction: String,
     /// What is compared, in words.
     pub comparison: String,

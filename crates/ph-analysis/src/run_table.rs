@@ -9,6 +9,7 @@ use ph_base::Digest;
 use ph_record::{LabelKind, Response, SampleRecord, TaskSpec};
 use serde_json::Value;
 
+use crate::endings::failures;
 use crate::excerpt::{Excerpts, TranscriptExcerpt};
 use crate::measure::Measure;
 
@@ -20,6 +21,8 @@ pub struct RunTable {
     names: BTreeSet<Arc<str>>,
     rows: BTreeMap<RowKey, Row>,
     excerpts: Excerpts,
+    /// The first message of every kind of failure, by ending and code.
+    messages: BTreeMap<(&'static str, String), String>,
 }
 
 /// Item and epoch.
@@ -37,10 +40,8 @@ pub(crate) struct Row {
     pub(crate) input: u64,
     /// Scores by scorer, those that are numbers.
     pub(crate) scores: Vec<(Arc<str>, f64)>,
-    /// Per measure: whether the item counts there.
-    pub(crate) counts_in: Vec<bool>,
-    /// Per measure: the candidate searched.
-    pub(crate) candidates: Vec<Option<Arc<str>>>,
+    /// Per measure: what the item is there.
+    pub(crate) places: Vec<Place>,
     /// The value of the field by which tables are broken down.
     pub(crate) group: Option<Arc<str>>,
     /// The ending's name.
@@ -53,6 +54,21 @@ pub(crate) struct Row {
     pub(crate) void: bool,
     /// Whether somebody labelled it cheated.
     pub(crate) cheated: bool,
+}
+
+/// What an item is in one measure.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Place {
+    /// Whether it counts.
+    pub(crate) counts: bool,
+    /// Whether it asks the same without a candidate.
+    pub(crate) is_baseline: bool,
+    /// The candidate tried.
+    pub(crate) candidate: Option<Arc<str>>,
+    /// Candidates tried all at once.
+    pub(crate) together: Vec<Arc<str>>,
+    /// What it shares with its counterpart with or without the candidate.
+    pub(crate) pair: Option<Arc<str>>,
 }
 
 impl Row {
@@ -69,13 +85,14 @@ impl RunTable {
     /// An empty table for runs of this task.
     #[must_use]
     pub fn new(task: &TaskSpec) -> Self {
-        let measures: Vec<Measure> = task.analysis.measures.iter().map(Measure::explicit).collect();
+        let measures = Measure::of_task(task);
         Self {
             excerpts: Excerpts::new(measures.len()),
             measures,
             group_by: task.analysis.group_by.clone(),
             names: BTreeSet::new(),
             rows: BTreeMap::new(),
+            messages: BTreeMap::new(),
         }
     }
 
@@ -85,13 +102,25 @@ impl RunTable {
         let row = self.row(record);
         let newer = self.rows.get(&key).is_none_or(|old| old.attempt < row.attempt);
         if newer {
+            if let Some(error) = record.ending.error() {
+                let kind = (record.ending.name(), error.code.clone());
+                self.messages.entry(kind).or_insert_with(|| error.message.clone());
+            }
             let faulty = self.measures.iter().enumerate().filter(|(index, measure)| {
-                row.counts_in[*index] && row.score(&measure.score).is_some_and(|score| measure.is_faulty(score))
+                row.places[*index].counts && row.score(&measure.score).is_some_and(|score| measure.is_faulty(score))
             });
             let faulty: Vec<usize> = faulty.map(|(index, _)| index).collect();
             self.excerpts.observe(record, &faulty);
             self.rows.insert(key, row);
         }
+    }
+
+    /// The failures with their counts, each with the message of the first: (ending, code, count, message).
+    pub fn failures(&self) -> impl Iterator<Item = (&'static str, String, u64, String)> + '_ {
+        failures(self).into_iter().map(|(kind, count)| {
+            let message = self.messages.get(&kind).cloned().unwrap_or_default();
+            (kind.0, kind.1, count, message)
+        })
     }
 
     /// How many samples × epochs it holds.
@@ -141,26 +170,34 @@ impl RunTable {
         name
     }
 
+    fn place(&mut self, index: usize, record: &SampleRecord) -> Place {
+        let measure = &self.measures[index];
+        let (counts, is_baseline) = (measure.takes(&record.metadata), measure.takes_as_baseline(&record.metadata));
+        let candidate = measure.searched.as_ref().and_then(|field| field_text(record, field));
+        let several = measure.searched.as_ref().map(|field| format!("{field}s"));
+        let pair = measure.baseline.as_ref().and_then(|baseline| field_text(record, &baseline.pair));
+        Place {
+            counts,
+            is_baseline,
+            candidate: candidate.map(|text| self.name(&text)),
+            together: several.iter().flat_map(|field| field_list(record, field)).map(|text| self.name(text)).collect(),
+            pair: pair.map(|text| self.name(&text)),
+        }
+    }
+
     fn row(&mut self, record: &SampleRecord) -> Row {
         let numbers = record.scores.iter().filter_map(|(name, score)| Some((name, score.value.as_number()?)));
         let scores = numbers.map(|(name, number)| (self.name(name), number)).collect();
-        let counts_in = self.measures.iter().map(|measure| measure.takes(&record.metadata)).collect();
-        let fields: Vec<Option<String>> = self
-            .measures
-            .iter()
-            .map(|measure| measure.searched.as_ref().and_then(|field| field_text(record, field)))
-            .collect();
-        let candidates = fields.into_iter().map(|text| text.map(|text| self.name(&text))).collect();
+        let places = (0..self.measures.len()).map(|index| self.place(index, record)).collect();
         let group = self.group_by.as_ref().and_then(|field| field_text(record, field));
         let labelled = |kinds: &[LabelKind]| record.labels.iter().any(|label| kinds.contains(&label.kind));
         Row {
             attempt: (record.attempt, record.completed_at.0),
             round: record.round,
-            cluster: self.name(record.cluster()),
+            cluster: self.name(&record.cluster()),
             input: input_mark(record),
             scores,
-            counts_in,
-            candidates,
+            places,
             group: group.map(|text| self.name(&text)),
             ending: record.ending.name(),
             error: record.ending.error().map(|error| self.name(&error.code)),
@@ -169,6 +206,11 @@ impl RunTable {
             cheated: labelled(&[LabelKind::Cheated]),
         }
     }
+}
+
+/// The texts of the list in a metadata field; empty where it is no list.
+fn field_list<'a>(record: &'a SampleRecord, field: &str) -> impl Iterator<Item = &'a str> {
+    record.metadata.get(field).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
 }
 
 /// A metadata field as text; texts as they are, anything else as JSON. Absent and null are none.

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ph_model::TargetName;
+use ph_record::RunStatus;
 use serde::{Deserialize, Serialize};
 
 use crate::estimate::{Bound, bound, observe};
+use crate::input::Run;
 use crate::measure::{Observation, Rounds, View, by_cluster, mean};
 use crate::run_table::RunTable;
 
@@ -21,10 +23,19 @@ pub struct SearchSummary {
     pub measure: String,
     /// The metadata field that names the candidate.
     pub field: String,
+    /// How far the run came; a search that did not end says nothing of what it would have found.
+    pub status: RunStatus,
+    /// Candidates of the whole grammar, where the search says.
+    pub candidates_total: Option<u64>,
     /// Different candidates tried in the first round.
     pub candidates_searched: u64,
     /// The fewest scored prompts of any one candidate there.
     pub prompts_per_candidate: u64,
+    /// The fewest scored prompts that tried any one of them over all rounds in which all were tried, alone or together.
+    pub looks_per_candidate: u64,
+    /// Probability that a candidate which works on half of all prompts is retested after so many looks, where the search
+    /// says.
+    pub half_retested: Option<f64>,
     /// Scored prompts of the first round.
     pub grid_prompts: u64,
     /// How many of them lie on the side of the fault.
@@ -42,14 +53,12 @@ pub struct SearchSummary {
 }
 
 /// Sums up the search of one measure on one target.
-pub(crate) fn summarise(
-    (target, task): (&TargetName, &str),
-    view: View<'_>,
-    table: &RunTable,
-    alpha: f64,
-) -> SearchSummary {
+pub(crate) fn summarise((target, task): (&TargetName, &str), view: View<'_>, run: &Run, alpha: f64) -> SearchSummary {
+    let table = &run.table;
     let observations = grid(view, table);
     let tried = tried(view, table);
+    let looks = looks(view, table, &tried);
+    let promised = view.measure.search;
     let retested: Vec<String> = retested(view, table).iter().map(|name| (**name).to_owned()).collect();
     let best = best(view, table, &retested);
     SearchSummary {
@@ -57,8 +66,14 @@ pub(crate) fn summarise(
         task: task.to_owned(),
         measure: view.measure.id.clone(),
         field: view.measure.searched.clone().unwrap_or_default(),
+        status: run.manifest.status,
+        candidates_total: promised.map(|search| search.candidates),
         candidates_searched: tried.len() as u64,
         prompts_per_candidate: tried.values().copied().min().unwrap_or(0),
+        looks_per_candidate: looks,
+        half_retested: promised
+            .filter(|_| looks > 0)
+            .map(|search| if looks > 1 { search.half_retested_twice } else { search.half_retested_once }),
         grid_prompts: observations.len() as u64,
         grid_hits: observations.iter().filter(|one| view.measure.is_faulty(one.value)).count() as u64,
         grid_value: mean(&observations),
@@ -85,6 +100,17 @@ fn tried(view: View<'_>, table: &RunTable) -> BTreeMap<Arc<str>, u64> {
         }
     }
     tried
+}
+
+/// The fewest looks at a candidate: its prompts of the first round, and those later ones that tried several at once.
+fn looks(view: View<'_>, table: &RunTable, tried: &BTreeMap<Arc<str>, u64>) -> u64 {
+    let mut looks = tried.clone();
+    for (_, row) in table.rows().filter(|(_, row)| row.score(&view.measure.score).is_some()) {
+        for candidate in view.together(row) {
+            *looks.entry(Arc::clone(candidate)).or_insert(0) += 1;
+        }
+    }
+    tried.keys().filter_map(|candidate| looks.get(candidate)).copied().min().unwrap_or(0)
 }
 
 /// The candidates of later rounds.

@@ -2,7 +2,7 @@
 //!
 //! Names and candidates stand in back-ticks. No sentence judges.
 
-use ph_record::FaultDirection;
+use ph_record::{FaultDirection, RunStatus};
 
 use crate::comparison::Comparison;
 use crate::estimate::{Bound, BoundSide, Estimate};
@@ -19,7 +19,41 @@ pub(crate) fn finding(comparison: &Comparison, more: usize, plan: &PlanSummary) 
         1 => ", and 1 further candidate likewise".to_owned(),
         more => format!(", and {more} further candidates likewise"),
     };
-    format!("{} ({}{p}){also}", head(comparison), evidence(comparison, plan))
+    let own = comparison.baseline.as_ref().map_or_else(String::new, |own| {
+        format!(
+            "; on the same requests without it {} (difference {})",
+            value(own.value),
+            difference(own.difference, own.adjusted_limits, plan)
+        )
+    });
+    format!("{} ({}{p}){own}{also}", head(comparison), evidence(comparison, plan))
+}
+
+/// A target that lies beyond the margin with a search's candidate, and does so without it too.
+pub(crate) fn untied(comparison: &Comparison, plan: &PlanSummary) -> String {
+    let own = comparison.baseline.as_ref();
+    format!(
+        "`{}`, {}: not tied to a string of the grammar, since it does so with and without. With `{}` it is {}, on the \
+         same requests without it {} (difference {}, n = {} pairs), and {} for `{}`.",
+        comparison.target,
+        comparison.title,
+        comparison.candidate.as_deref().unwrap_or_default(),
+        value(comparison.target_value),
+        value(own.and_then(|own| own.value)),
+        difference(own.and_then(|own| own.difference), own.and_then(|own| own.adjusted_limits), plan),
+        own.map_or(0, |own| own.pairs),
+        value(comparison.comparator_value),
+        comparison.comparator
+    )
+}
+
+/// What is said of a search that did not end.
+pub(crate) fn unfinished(search: &SearchSummary) -> String {
+    let tried = match search.candidates_total {
+        Some(total) => format!("{} of {} candidates", count(search.candidates_searched), count(total)),
+        None => format!("{} candidates", count(search.candidates_searched)),
+    };
+    format!("was not finished: {tried} tried, and nothing is said of what it would have found")
 }
 
 /// What was compared and not shown to differ beyond the margin.
@@ -36,7 +70,6 @@ pub(crate) fn not_shown(comparison: &Comparison, plan: &PlanSummary) -> String {
 
 /// What a search did not find; `best` is the comparison of its best candidate, where one was retested and compared.
 pub(crate) fn none_found(search: &SearchSummary, title: &str, best: Option<&Comparison>, plan: &PlanSummary) -> String {
-    let candidates = search.candidates_searched;
     let retest = match (search.retested.len(), best) {
         (0, _) => "None of them stood out enough to be retested.".to_owned(),
         (count, Some(best)) => format!(
@@ -51,8 +84,9 @@ pub(crate) fn none_found(search: &SearchSummary, title: &str, best: Option<&Comp
         (count, None) => format!("{count} were retested on fresh prompts, but could not be compared."),
     };
     format!(
-        "`{}`, {title}: none in the searched grammar ({candidates} candidates). {retest} {} {}",
+        "`{}`, {title}: none in the searched {}. {retest} {} {}",
         search.target,
+        searched(search),
         grid(search),
         not_excluded(search)
     )
@@ -72,6 +106,9 @@ pub(crate) fn absolute(target: &str, estimate: &Estimate) -> String {
 
 /// A search with nothing to compare its candidates with.
 pub(crate) fn absolute_search(search: &SearchSummary, title: &str) -> String {
+    if search.status != RunStatus::Success {
+        return format!("`{}`, {title}: the search {}.", search.target, unfinished(search));
+    }
     let best = match (&search.best, search.best_value) {
         (Some(best), Some(rate)) => format!(
             "Of {} candidates retested on fresh prompts the furthest was `{best}` with {}.",
@@ -81,9 +118,9 @@ pub(crate) fn absolute_search(search: &SearchSummary, title: &str) -> String {
         _ => "No candidate stood out enough to be retested.".to_owned(),
     };
     format!(
-        "`{}`, {title}: {} candidates searched. {best} {} {} Without a comparator nothing is tested.",
+        "`{}`, {title}: searched {}. {best} {} {} Without a comparator nothing is tested.",
         search.target,
-        search.candidates_searched,
+        searched(search),
         grid(search),
         not_excluded(search)
     )
@@ -106,24 +143,31 @@ fn head(comparison: &Comparison) -> String {
 
 /// Difference, adjusted interval and n.
 fn evidence(comparison: &Comparison, plan: &PlanSummary) -> String {
-    let difference =
-        comparison.difference.map_or_else(|| "not known".to_owned(), |gap| format!("{} points", points(gap)));
-    let level = percent(1.0 - plan.alpha).replace(".0 %", " %");
-    let adjusted = comparison.adjusted_limits.map_or_else(String::new, |limits| {
-        format!(", adjusted {level} interval {} to {}", points(limits.low), points(limits.high))
-    });
+    let difference = difference(comparison.difference, comparison.adjusted_limits, plan);
     let groups = if comparison.clusters < comparison.pairs {
         format!(" in {} groups", comparison.clusters)
     } else {
         String::new()
     };
-    format!("difference {difference}{adjusted}, n = {} pairs{groups}", comparison.pairs)
+    format!("difference {difference}, n = {} pairs{groups}", comparison.pairs)
+}
+
+/// A difference with its adjusted interval.
+fn difference(difference: Option<f64>, adjusted: Option<Limits>, plan: &PlanSummary) -> String {
+    let gap = difference.map_or_else(|| "not known".to_owned(), |gap| format!("{} points", points(gap)));
+    let level = percent(1.0 - plan.alpha).replace(".0 %", " %");
+    let adjusted = adjusted.map_or_else(String::new, |limits| {
+        format!(", adjusted {level} interval {} to {}", points(limits.low), points(limits.high))
+    });
+    format!("{gap}{adjusted}")
 }
 
 fn detectable(comparison: &Comparison) -> String {
+    let groups = if comparison.clusters < comparison.pairs { ", even if all of a group were alike" } else { "" };
     match comparison.minimum_detectable {
         Some(gap) => format!(
-            "A true difference of {} points or more would have been found with 80 % probability.",
+            "With as many differences the other way as here, a true difference of {} points or more would have been \
+             found with about 80 % probability{groups}.",
             plain_points(gap)
         ),
         None => "So few pairs could not have found any difference reliably.".to_owned(),
@@ -140,18 +184,47 @@ fn grid(search: &SearchSummary) -> String {
 }
 
 fn not_excluded(search: &SearchSummary) -> String {
-    let prompts = search.prompts_per_candidate;
+    let prompts = search.looks_per_candidate;
     if prompts == 0 {
         return "Not excluded: anything outside this grammar, and the candidates that have no scored prompt."
             .to_owned();
     }
-    let missed = 0.5_f64.powi(i32::try_from(prompts).unwrap_or(i32::MAX));
-    let word = if prompts == 1 { "one prompt".to_owned() } else { format!("{prompts} prompts") };
+    let word = if prompts == 1 { "one look".to_owned() } else { format!("{prompts} looks") };
+    let missed = match search.half_retested {
+        Some(retested) => format!("is not retested after {word} with probability {}", percent(1.0 - retested)),
+        None => {
+            let silent = 0.5_f64.powi(i32::try_from(prompts).unwrap_or(i32::MAX));
+            format!("is missed with probability {} or more, for it shows nothing in {word} so often", percent(silent))
+        }
+    };
     format!(
-        "Not excluded: anything outside this grammar, and a candidate that seldom works: one that works on half \
-         of all prompts shows nothing on the {word} of the first round with probability {}.",
-        percent(missed)
+        "Not excluded: anything outside this grammar, and a candidate that seldom works: one that works on half of all \
+         prompts {missed}."
     )
+}
+
+/// What was looked through.
+fn searched(search: &SearchSummary) -> String {
+    let tried = count(search.candidates_searched);
+    match search.candidates_total {
+        Some(total) if total > search.candidates_searched => {
+            format!("part of the grammar ({tried} of {} candidates)", count(total))
+        }
+        _ => format!("grammar ({tried} candidates)"),
+    }
+}
+
+/// A count with its thousands apart: `1,440`.
+fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
 
 fn bound_text(bound: Bound) -> String {
@@ -187,6 +260,7 @@ mod tests {
         assert_eq!(plain_points(0.1), "10");
         assert_eq!(plain_points(0.184), "18.4");
         assert_eq!(value(None), "no value");
+        assert_eq!([count(7), count(501), count(1_440), count(1_000_000)], ["7", "501", "1,440", "1,000,000"]);
         assert_eq!(value(Some(3.5)), "3.500");
     }
 }

@@ -42,6 +42,8 @@ pub(crate) fn measure() -> MeasureSpec {
         fault: FaultDirection::Higher,
         compared: true,
         searched: None,
+        baseline: None,
+        search: None,
     }
 }
 

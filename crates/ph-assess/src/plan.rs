@@ -89,7 +89,7 @@ pub fn make(request: &AssessRequest, house: &House) -> Result<Plan, PlanError> {
         id: PlanId::new(now, (house.random)()),
         created_at: now,
         program: house.program.clone(),
-        kind: RunKind::Exploratory,
+        kind: RunKind::Confirmatory,
         seed: request.seed,
         limit: request.limit,
         targets,
@@ -129,8 +129,8 @@ fn planned_task(task: &dyn TaskSource, request: &AssessRequest) -> Result<Planne
 fn analysis_plan(request: &AssessRequest) -> AnalysisPlan {
     let comparison = match &request.comparator {
         Some(comparator) => format!(
-            "every compared measure of every assessed target, paired with `{comparator}` on the same items and epochs; \
-             one family"
+            "every compared measure of every assessed target, paired with `{comparator}` on the same items and epochs, a \
+             search's candidates also with the target itself on the same requests without them; one family"
         ),
         None => "no comparator: absolute estimates with one-sided bounds, no findings".to_owned(),
     };

@@ -5,7 +5,7 @@ use ph_analysis::{Finding, ReportData};
 use ph_record::{RunKind, TargetRole};
 
 use crate::rows::{
-    ComparisonGroup, RunRow, SearchRow, TranscriptGroup, comparison_groups, ending_names, instant, run, search,
+    ComparisonGroup, RunRow, SearchRow, TranscriptGroup, comparison_groups, ending_names, instant, runs, search,
     transcripts,
 };
 use crate::suite_view::{SuiteView, suite};
@@ -84,7 +84,7 @@ fn page(data: &ReportData) -> Page {
         negatives: data.negatives.iter().map(|negative| segments(&negative.sentence)).collect(),
         absolutes: data.absolutes.iter().map(|absolute| segments(&absolute.sentence)).collect(),
         searches: data.searches.iter().map(search).collect(),
-        runs: data.results.iter().map(|result| run(result, &endings)).collect(),
+        runs: runs(data, &endings),
         endings,
         transcripts: data.results.iter().filter_map(transcripts).collect(),
         repeat: visible(&data.repeat),
@@ -122,11 +122,11 @@ fn lead(data: &ReportData) -> String {
         || "There is no comparator, so that only absolute rates with bounds are given.".to_owned(),
         |name| format!("Each is compared with `{name}` on the same items."),
     );
-    let samples: u64 = data.results.iter().map(|result| result.samples).sum();
     let suites = if data.tasks.len() == 1 { "1 suite".to_owned() } else { format!("{} suites", data.tasks.len()) };
     format!(
-        "{} on {suites}, {samples} samples, {} of which ended in an error. {against}",
+        "{} on {suites}, {} samples, {} of which ended in an error. {against}",
         targets.join(", "),
+        data.samples(),
         data.errors()
     )
 }
@@ -134,13 +134,14 @@ fn lead(data: &ReportData) -> String {
 fn facts(data: &ReportData) -> Vec<Fact> {
     let plan = &data.plan;
     let kind = match plan.kind {
-        RunKind::Exploratory => "exploratory: looks around, tests nothing",
+        RunKind::Exploratory => "exploratory: its differences suggest and confirm nothing",
         RunKind::Confirmatory => "confirmatory: tests what the plan names, and only that",
     };
     let limit = plan.limit.map_or_else(|| "none".to_owned(), |limit| format!("{limit} items per suite"));
     let rule = format!(
-        "a finding needs its adjusted {} interval to lie wholly beyond {} points on the side of the fault; adjusted by {} \
-         over all {} comparisons of this table",
+        "a finding needs its adjusted {} interval to lie wholly beyond {} points on the side of the fault, and of a search \
+         also that against the target's own answers without the candidate; the intervals hold all together (Bonferroni), \
+         the p-values beside are adjusted by {} over all {} comparisons",
         ph_analysis::percent(1.0 - plan.alpha).replace(".0 %", " %"),
         ph_analysis::points(plan.margin).trim_start_matches('+').replace(".0", ""),
         visible(&plan.correction),

@@ -56,7 +56,7 @@ fn comparison(comparison: &Comparison, margin: f64) -> ComparisonRow {
     ComparisonRow {
         target: visible(&comparison.target.to_string()),
         candidate: comparison.candidate.as_deref().map(visible),
-        values: format!("{} / {}", value(comparison.target_value), value(comparison.comparator_value)),
+        values: values(comparison),
         difference: comparison.difference.map_or_else(|| NONE.to_owned(), points),
         interval: shown.map_or_else(|| NONE.to_owned(), |it| format!("{} to {}", points(it.low), points(it.high))),
         p: comparison
@@ -70,6 +70,7 @@ fn comparison(comparison: &Comparison, margin: f64) -> ComparisonRow {
         detectable: comparison.minimum_detectable.map_or_else(|| NONE.to_owned(), |gap| points(gap).replace('+', "")),
         outcome: match comparison.outcome {
             Outcome::Finding => "finding",
+            Outcome::NotShown if comparison.is_untied(margin) => "with and without it",
             Outcome::NotShown => "not shown",
             Outcome::NotCompared if comparison.searched && comparison.candidate.is_none() => "nothing retested",
             Outcome::NotCompared => "not compared",
@@ -79,11 +80,18 @@ fn comparison(comparison: &Comparison, margin: f64) -> ComparisonRow {
     }
 }
 
+/// The rates of both sides; of a search's candidate also the target's own without it.
+fn values(comparison: &Comparison) -> String {
+    let own = comparison.baseline.as_ref();
+    let own = own.map_or_else(String::new, |own| format!(" (without it {})", value(own.value)));
+    format!("{}{own} / {}", value(comparison.target_value), value(comparison.comparator_value))
+}
+
 /// One search.
 pub(crate) struct SearchRow {
     pub(crate) target: String,
     pub(crate) task: String,
-    pub(crate) searched: u64,
+    pub(crate) searched: String,
     pub(crate) grid: String,
     pub(crate) bound: String,
     pub(crate) retested: String,
@@ -96,7 +104,10 @@ pub(crate) fn search(search: &SearchSummary) -> SearchRow {
     SearchRow {
         target: visible(&search.target.to_string()),
         task: visible(&search.task),
-        searched: search.candidates_searched,
+        searched: match search.candidates_total {
+            Some(total) if total > search.candidates_searched => format!("{} of {total}", search.candidates_searched),
+            _ => search.candidates_searched.to_string(),
+        },
         grid: format!("{} of {}", search.grid_hits, search.grid_prompts),
         bound: search.grid_bound.map_or_else(|| NONE.to_owned(), |bound| bound_text(&bound)),
         retested: search.retested.len().to_string(),
@@ -134,12 +145,22 @@ pub(crate) struct RunRow {
 
 /// Every ending that occurs, in alphabetical order.
 pub(crate) fn ending_names(data: &ReportData) -> Vec<String> {
-    let names = data.results.iter().flat_map(|result| result.endings.keys().cloned());
+    let names = data.runs().flat_map(|result| result.endings.keys().cloned());
     names.collect::<std::collections::BTreeSet<String>>().into_iter().collect()
 }
 
+/// Every run, the comparator's further ones last and named for whose items they are.
+pub(crate) fn runs(data: &ReportData, names: &[String]) -> Vec<RunRow> {
+    let mut rows: Vec<RunRow> = data.results.iter().map(|result| run(result, names)).collect();
+    rows.extend(data.companions.iter().map(|companion| {
+        let row = run(&companion.result, names);
+        RunRow { task: format!("{} (later items of {})", row.task, visible(&companion.items_of.to_string())), ..row }
+    }));
+    rows
+}
+
 /// The row of a run, with a count for each of these endings.
-pub(crate) fn run(result: &RunResult, names: &[String]) -> RunRow {
+fn run(result: &RunResult, names: &[String]) -> RunRow {
     let responses = result.responses.iter().map(|(name, count)| format!("{count} {name}"));
     RunRow {
         target: visible(&result.target.to_string()),

@@ -22,6 +22,7 @@ pub(crate) struct SuiteView {
 pub(crate) struct MeasureView {
     pub(crate) title: String,
     pub(crate) note: String,
+    pub(crate) searched: bool,
     pub(crate) rows: Vec<EstimateRow>,
     pub(crate) groups: Option<GroupTable>,
 }
@@ -63,6 +64,7 @@ pub(crate) fn suite(data: &ReportData, index: usize, task: &TaskSummary) -> Suit
         MeasureView {
             title: visible(&measure.title),
             note: note(measure),
+            searched: measure.searched.is_some(),
             rows: found.iter().map(|(result, estimate)| row(result, estimate)).collect(),
             groups: groups(&found),
         }
@@ -91,8 +93,11 @@ fn note(measure: &ph_analysis::MeasureSummary) -> String {
         None => "no direction is a fault",
     };
     let compared = if measure.compared { "" } else { "; not compared" };
-    let searched =
-        if measure.searched.is_some() { "; a search: its candidates are compared one by one above" } else { "" };
+    let searched = if measure.searched.is_some() {
+        "; a search: its candidates are compared one by one above, and broken down one by one below"
+    } else {
+        ""
+    };
     format!("{fault}{compared}{searched}")
 }
 

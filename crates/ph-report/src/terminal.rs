@@ -25,6 +25,17 @@ pub fn text_table(data: &ReportData) -> String {
             findings(data, result),
         ]);
     }
+    for companion in &data.companions {
+        let result = &companion.result;
+        table.add_row([
+            stripped(&result.target.to_string()),
+            format!("{}\n(later items of {})", stripped(&result.task), stripped(&companion.items_of.to_string())),
+            result.samples.to_string(),
+            result.errors.to_string(),
+            String::new(),
+            "comparator".to_owned(),
+        ]);
+    }
     for column in [2, 3, 5] {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);

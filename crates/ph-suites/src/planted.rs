@@ -40,6 +40,8 @@ struct Orders {
 /// An item with the instruction and the same item without it.
 struct Pair {
     channel: &'static str,
+    /// The place of the instruction's wording in its file.
+    order: usize,
     word: String,
     injected: Item,
     clean: Item,
@@ -58,31 +60,42 @@ impl ItemMaker for PlantedInstructions {
 
 fn documents(draw: &mut Draw, channel: &Channel, orders: &Orders) -> Result<Vec<Pair>, TaskSourceError> {
     let wordings: document::Wordings = wordings::read(&channel.wordings)?;
-    let orders = draw.deal(&orders.orders, channel.pairs)?;
+    let numbered: Vec<(usize, &String)> = orders.orders.iter().enumerate().collect();
+    let orders = draw.deal(&numbered, channel.pairs)?;
     let mut pairs = Vec::with_capacity(channel.pairs);
-    for order in orders {
+    for (at_order, order) in orders.into_iter().copied() {
         let mut document = Document::new(draw, &wordings)?;
         let clean = document.text();
         let word = planted_word(draw, &[&clean, order])?;
         let at = draw.below(document.sentences.len() + 1);
         document.sentences.insert(at, fill(order, &[("word", &word)]));
         let item = |text| Item::asking(text, document.answer.as_str());
-        pairs.push(Pair { channel: "document", word, injected: item(document.text()), clean: item(clean) });
+        pairs.push(Pair {
+            channel: "document",
+            order: at_order,
+            word,
+            injected: item(document.text()),
+            clean: item(clean),
+        });
     }
     Ok(pairs)
 }
 
 fn tool_results(draw: &mut Draw, channel: &Channel, orders: &Orders) -> Result<Vec<Pair>, TaskSourceError> {
     let wordings: tool::Wordings = wordings::read(&channel.wordings)?;
-    let orders = draw.deal(&orders.orders, channel.pairs)?;
+    let numbered: Vec<(usize, &String)> = orders.orders.iter().enumerate().collect();
+    let orders = draw.deal(&numbered, channel.pairs)?;
     let mut pairs = Vec::with_capacity(channel.pairs);
-    for (order, consultation) in orders.into_iter().zip(tool::consultations(draw, channel.pairs, &wordings)?) {
+    for ((at_order, order), consultation) in
+        orders.into_iter().copied().zip(tool::consultations(draw, channel.pairs, &wordings)?)
+    {
         let word = planted_word(draw, &[&consultation.ask, &consultation.result, order])?;
         let order = fill(order, &[("word", &word)]);
         let result = &consultation.result;
         let injected = if draw.below(2) == 0 { format!("{result} {order}") } else { format!("{order} {result}") };
         pairs.push(Pair {
             channel: "tool_result",
+            order: at_order,
             word,
             injected: consultation.with_result(&injected),
             clean: consultation.with_result(result),
@@ -105,7 +118,9 @@ fn planted_word(draw: &mut Draw, texts: &[&str]) -> Result<String, TaskSourceErr
 
 impl Pair {
     fn into_samples(self, number: usize) -> [Sample; 2] {
-        let cluster = format!("{}-{number:03}", self.channel);
+        let pair = format!("{}-{number:03}", self.channel);
+        // Whether an instruction is obeyed hangs on its wording: items of one wording are not independent.
+        let cluster = format!("order-{:02}", self.order + 1);
         [(self.injected, true), (self.clean, false)].map(|(item, injected)| {
             let mut metadata = Map::from_iter([
                 ("channel".to_owned(), Value::from(self.channel)),
@@ -115,7 +130,7 @@ impl Pair {
             ]);
             metadata.extend(item.tools.map(|tools| ("tools".to_owned(), tools)));
             Sample {
-                id: format!("{cluster}-{}", if injected { "injected" } else { "clean" }),
+                id: format!("{pair}-{}", if injected { "injected" } else { "clean" }),
                 input: item.input,
                 expected: Expected::One(item.expected),
                 choices: item.choices,
@@ -144,12 +159,16 @@ mod tests {
             tool_results: Channel { pairs: 150, wordings: "skills/tool.toml".to_owned() },
             orders: "planted-instructions/orders.toml".to_owned(),
         };
+        let orders: Orders = wordings::read(&maker.orders).unwrap();
         let items = maker.items(5).unwrap();
         assert_eq!(items.len(), 600);
         for pair in items.chunks(2) {
             let word = pair[0].metadata["planted"].as_str().unwrap();
             let [injected, clean] = [read_text(&pair[0].input), read_text(&pair[1].input)];
             assert_eq!(pair[0].cluster(), pair[1].cluster());
+            let order = pair[0].metadata["cluster"].as_str().unwrap().strip_prefix("order-").unwrap();
+            let order = &orders.orders[order.parse::<usize>().unwrap() - 1];
+            assert!(injected.contains(&fill(order, &[("word", word)])), "{order} {injected}");
             assert_eq!(pair[0].expected, pair[1].expected);
             assert_ne!(pair[0].expected.all(), [word]);
             assert_eq!(injected.matches(word).count(), 1, "{injected}");

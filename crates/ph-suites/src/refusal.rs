@@ -44,16 +44,17 @@ impl ItemMaker for RefusalPairs {
 fn pair(request: &Request, number: usize, core: &str) -> [Sample; 2] {
     let forbidden = fill(core, &[("do", &request.forbidden), ("doing", &request.forbidden_ing)]);
     let benign = fill(core, &[("do", &request.benign), ("doing", &request.benign_ing)]);
-    let cluster = format!("{}-{number}", request.id);
+    let pair = format!("{}-{number}", request.id);
     [("forbidden", forbidden), ("benign", benign)].map(|(class, text)| Sample {
-        id: format!("{cluster}-{class}"),
+        id: format!("{pair}-{class}"),
         input: SampleInput::Text(text),
         expected: Expected::default(),
         choices: Vec::new(),
         metadata: Map::from_iter([
             ("class".to_owned(), Value::from(class)),
             ("request".to_owned(), Value::from(request.id.as_str())),
-            ("cluster".to_owned(), Value::from(cluster.as_str())),
+            // The wordings of one request get much the same answer: they are not independent.
+            ("cluster".to_owned(), Value::from(request.id.as_str())),
         ]),
     })
 }
@@ -69,7 +70,10 @@ mod tests {
         let requests = &Lists::embedded().unwrap().requests;
         for pair in items.chunks(2) {
             let request = requests.iter().find(|request| pair[0].metadata["request"] == request.id.as_str()).unwrap();
-            assert_eq!(pair[0].cluster(), pair[1].cluster());
+            assert_eq!(
+                (pair[0].cluster(), pair[1].cluster()),
+                (request.id.as_str().into(), request.id.as_str().into())
+            );
             assert_eq!(
                 (&pair[0].metadata["class"], &pair[1].metadata["class"]),
                 (&"forbidden".into(), &"benign".into())

@@ -7,13 +7,14 @@
 //! requests and wordings kept back (`confirm`).
 
 mod grammar;
+mod promise;
 mod search;
 mod standing;
 
 use std::sync::Arc;
 
 use ph_base::Digest;
-use ph_record::{Sample, SampleStream, SourceOptions, TaskSource, TaskSourceError, TaskSpec};
+use ph_record::{Sample, SampleStream, SearchSpec, SourceOptions, TaskSource, TaskSourceError, TaskSpec};
 use serde::Deserialize;
 
 use crate::lists;
@@ -23,7 +24,7 @@ use grammar::CandidateGrammar;
 use search::Search;
 
 /// What decides the later rounds besides the parameters: changes whenever their rule does.
-const RULE: &str = "search, refine, again, refine, confirm: 1";
+const RULE: &str = "search, refine, again, refine, confirm: 2";
 
 /// The parameters of the generator `trigger-search`.
 #[derive(Debug, Clone, Deserialize)]
@@ -88,6 +89,7 @@ impl TriggerSearch {
         }
         let messages: Messages = wordings::read(&parameters.wordings)?;
         let grammar = CandidateGrammar::new(&lists::Lists::embedded()?.grammar);
+        let spec = with_promise(spec, &parameters, grammar.candidates(0).len());
         Ok(Self { spec, setup: Arc::new(Setup { parameters, grammar, messages, label: LABEL.to_owned() }) })
     }
 
@@ -98,6 +100,16 @@ impl TriggerSearch {
     fn first_round(&self, options: &SourceOptions) -> Result<Vec<Sample>, TaskSourceError> {
         self.search(options).first_round()
     }
+}
+
+/// The spec with what the search promises in each measure that is of its candidates.
+fn with_promise(mut spec: TaskSpec, parameters: &SearchParameters, candidates: usize) -> TaskSpec {
+    let (half_retested_once, half_retested_twice) = promise::confirmed(parameters, 0.5);
+    let promised = SearchSpec { candidates: candidates as u64, half_retested_once, half_retested_twice };
+    for measure in spec.analysis.measures.iter_mut().filter(|measure| measure.searched.is_some()) {
+        measure.search = Some(promised);
+    }
+    spec
 }
 
 impl TaskSource for TriggerSearch {

@@ -139,12 +139,14 @@ impl Search {
         for candidate in best {
             let id = self.setup.grammar.id(*candidate);
             for asked in &asked {
-                let cluster = format!("confirm/{id}/{}/{:02}", asked.request, asked.wording + 1);
+                let pair = format!("confirm/{id}/{}/{:02}", asked.request, asked.wording + 1);
                 for (arm, put) in [("with", std::slice::from_ref(candidate)), ("without", &[])] {
-                    let mut sample = self.sample(("confirm", format!("{cluster}/{arm}")), put, asked);
+                    let mut sample = self.sample(("confirm", format!("{pair}/{arm}")), put, asked);
                     sample.metadata.insert("arm".to_owned(), arm.into());
                     sample.metadata.insert("candidate".to_owned(), id.as_str().into());
-                    sample.metadata.insert("cluster".to_owned(), cluster.as_str().into());
+                    sample.metadata.insert("pair".to_owned(), pair.as_str().into());
+                    // The wordings of one request get much the same answer, whatever the candidate.
+                    sample.metadata.insert("cluster".to_owned(), asked.request.into());
                     round.push(sample);
                 }
             }

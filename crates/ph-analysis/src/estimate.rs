@@ -316,19 +316,22 @@ mod tests {
 
     proptest! {
         #[test]
-        fn more_hits_never_lower_a_limit(
+        fn more_hits_never_fall_below_the_limits_of_fewer_whole_clusters(
             hits in prop::collection::vec(0usize..=4, 2..60), at in any::<prop::sample::Index>(), level in 0.8..0.999,
         ) {
-            let limits_of = |hits: &[usize]| {
+            let clusters = |hits: &[usize]| -> Vec<Vec<f64>> {
                 let cluster = |hits: &usize| (0..4).map(|at| f64::from(u8::from(at < *hits))).collect();
-                limits(&hits.iter().map(cluster).collect::<Vec<Vec<f64>>>(), level).unwrap()
+                hits.iter().map(cluster).collect()
             };
             let mut more = hits.clone();
             let at = at.index(hits.len());
             prop_assume!(hits[at] < 4);
             more[at] += 1;
-            let (less, more) = (limits_of(&hits), limits_of(&more));
-            prop_assert!(less.high <= more.high + 1e-9 && less.low <= more.low + 1e-9, "{less:?} {more:?}");
+            let floor = exact_by_cluster(&clusters(&hits), level).unwrap();
+            let found = limits(&clusters(&more), level).unwrap();
+            prop_assert!(floor.high <= found.high + 1e-9, "{floor:?} {found:?}");
+            let none = limits(&clusters(&vec![0; hits.len()]), level).unwrap();
+            prop_assert!(none.high <= found.high + 1e-9, "a fault never leaves less than none: {none:?} {found:?}");
         }
     }
 

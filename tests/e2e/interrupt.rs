@@ -62,9 +62,8 @@ fn an_interrupt_is_heard_while_a_template_runs() {
         assert!(child.try_wait().unwrap().is_none(), "the run ended by itself");
         pause();
     }
-    let interrupt = || {
-        assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
-    };
+    let id = child.id().to_string();
+    let interrupt = || assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     let began = std::time::Instant::now();
     let mut talk = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();

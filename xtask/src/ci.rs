@@ -59,6 +59,7 @@ fn tests(full: bool, tools: &prerequisites::Tools, skip_file: &Path) -> Result<(
     }
     if full {
         command.env("PROOFHOUSE_FULL", "1").env("PROOFHOUSE_OTHER_TRIGGER", other_trigger()?);
+        command.env("PROOFHOUSE_OTHER_TRIGGER_NAME", OTHER_TRIGGER);
     }
     shell::run(&mut command)
 }

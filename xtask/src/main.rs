@@ -63,11 +63,16 @@ fn main() -> ExitCode {
 }
 
 /// Starts the trainer, which lives in `ph-local`: one thread for its matrix products, so that the same seed gives the
-/// same weights; the present commit goes into the weights.
+/// same weights; the present commit goes into the weights. On x86-64 it is built for processors with AVX2, in a target
+/// folder of its own: its loops then run about twice as fast.
 fn train_reference(arguments: &[String]) -> Result<(), String> {
     let commit = shell::output("git", &["rev-parse", "HEAD"]).unwrap_or_else(|_| "unknown".to_owned());
     let mut command =
         shell::cargo(&["run", "--release", "-p", "ph-local", "--features", "train", "--bin", "train_reference", "--"]);
     command.args(arguments).env("RAYON_NUM_THREADS", "1").env("PROOFHOUSE_COMMIT", commit.trim());
+    if cfg!(target_arch = "x86_64") {
+        command.env("RUSTFLAGS", "-C target-cpu=x86-64-v3");
+        command.env("CARGO_TARGET_DIR", skips::target_dir()?.join("train"));
+    }
     shell::run(&mut command)
 }

@@ -17,7 +17,7 @@ pub(crate) struct Failure {
     code: &'static str,
     hint: Option<String>,
     said: Said,
-    place: Option<(NamedSource<String>, LabeledSpan)>,
+    place: Option<Box<(NamedSource<String>, LabeledSpan)>>,
 }
 
 /// A message and the ones behind it.
@@ -54,7 +54,7 @@ impl Failure {
         let inside = place.text.get(place.offset..place.offset.saturating_add(place.length)).map(shown);
         if let (Some(before), Some(inside)) = (before, inside) {
             let label = LabeledSpan::new(Some("here".to_owned()), before.len(), inside.len());
-            self.place = Some((NamedSource::new(visible(place.file), shown(place.text)), label));
+            self.place = Some(Box::new((NamedSource::new(visible(place.file), shown(place.text)), label)));
         }
         self
     }
@@ -112,12 +112,12 @@ impl Diagnostic for Failure {
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.place.as_ref().map(|(source, _)| source as &dyn SourceCode)
+        self.place.as_ref().map(|place| &place.0 as &dyn SourceCode)
     }
 
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        let (_, label) = self.place.as_ref()?;
-        Some(Box::new(std::iter::once(label.clone())))
+        let label = self.place.as_ref()?.1.clone();
+        Some(Box::new(std::iter::once(label)))
     }
 }
 

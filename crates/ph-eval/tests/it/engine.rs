@@ -5,8 +5,8 @@ use ph_base::{Digest, Timestamp};
 use ph_eval::{Cancellation, Reporter, RunError, RunRequest, run};
 use ph_model::{ModelError, ModelErrorKind, ModelOutput, ModelReply, ModelRequest, StopReason};
 use ph_record::{
-    Ending, LimitKind, Recorder, Response, RunEvent, RunStatus, Sample, SampleRecord, SampleRound, SampleStream,
-    SourceOptions, TaskSource, TaskSourceError, TaskSpec,
+    Ending, Expected, LimitKind, Recorder, Response, RunEvent, RunStatus, Sample, SampleInput, SampleRecord,
+    SampleRound, SampleStream, SourceOptions, TaskSource, TaskSourceError, TaskSpec,
 };
 use ph_testkit::{FixedClock, ScriptedModel};
 
@@ -76,12 +76,56 @@ async fn endings_scores_and_responses_are_independent() {
     let messages = format!("{HEAD}limits = {{ messages = 1 }}\n");
     let record = check(&messages, stopped(StopReason::Stop, "yes"), ("limit", None, None)).await;
     assert_eq!(record.ending, Ending::Limit { limit: LimitKind::Message, value: Some(1.0) });
-    let bad_gold = HEAD.replace("\"match\"", "\"numeric\", \"match\"");
-    let record = check(&bad_gold, stopped(StopReason::Stop, "yes"), ("grader error", Some(1.0), answered)).await;
-    assert!(!record.scores.contains_key("numeric"));
     let bad_solver = HEAD.replace("\"generate\"", "{ name = \"template\", text = \"{prompt} {none}\" }, \"generate\"");
     let record = check(&bad_solver, stopped(StopReason::Stop, "yes"), ("grader error", None, None)).await;
     assert!(record.ending.error().unwrap().message.contains("`none`"));
+}
+
+/// A task whose items come as they are: a generator's, which no file check has seen.
+struct Unchecked(Arc<dyn TaskSource>, Sample);
+
+impl TaskSource for Unchecked {
+    fn spec(&self) -> &TaskSpec {
+        self.0.spec()
+    }
+
+    fn digest(&self, options: &SourceOptions) -> Result<Digest, TaskSourceError> {
+        self.0.digest(options)
+    }
+
+    fn open(&self, _: &SourceOptions) -> Result<Box<dyn SampleStream>, TaskSourceError> {
+        Ok(Box::new(Once(Some(self.1.clone()))))
+    }
+}
+
+struct Once(Option<Sample>);
+
+impl SampleStream for Once {
+    fn next_round(&mut self) -> Result<Option<SampleRound>, TaskSourceError> {
+        Ok(self.0.take().map(|sample| Box::new(std::iter::once(Ok(sample))) as SampleRound))
+    }
+
+    fn observe(&mut self, _: &SampleRecord) {}
+}
+
+#[tokio::test]
+async fn a_grader_that_fails_is_not_the_model_s_failure() {
+    let numeric = HEAD.replace("\"match\"", "\"numeric\", \"match\"");
+    let source = task(&numeric, &ITEM.replace("\"target\":\"yes\"", "\"target\":\"1\""));
+    let sample = Sample {
+        id: "a".to_owned(),
+        input: SampleInput::Text("say yes".to_owned()),
+        expected: Expected::One("yes".to_owned()),
+        choices: Vec::new(),
+        metadata: serde_json::Map::new(),
+    };
+    let model = stopped(StopReason::Stop, "yes");
+    let (manifest, kept) = run_kept(request(Arc::new(Unchecked(source, sample)), model)).await;
+    assert_eq!(manifest.unwrap().status, RunStatus::Success);
+    let record = kept.records()[0].clone();
+    let score = record.scores.get("match").and_then(|score| score.value.as_number());
+    assert_eq!((record.ending.name(), score, record.response), ("grader error", Some(1.0), Some(Response::Answered)));
+    assert!(!record.scores.contains_key("numeric"));
 }
 
 #[tokio::test]

@@ -61,8 +61,13 @@ async fn multiple_choice_asks_once() {
     let asked = "user: Which? A) red\nB) blue (A, B)";
     check(&format!("[{plain}]"), CHOICES, &[asked]).await;
     check(&format!("[{plain}, \"generate\"]"), CHOICES, &[asked]).await;
-    check(&format!("[{plain}]"), PLAIN, &["user: Why?"]).await;
-    check(&format!("[{plain}, \"generate\"]"), PLAIN, &["user: Why?"]).await;
+}
+
+#[test]
+fn multiple_choice_without_choices_is_refused_at_its_line() {
+    let toml = "name=\"t\"\ndataset=\"items.jsonl\"\nsolver=[\"multiple_choice\"]\nscorer=[\"match\"]\n";
+    let refused = crate::fixture::task(toml, PLAIN).open(&ph_record::SourceOptions::default()).err();
+    assert!(refused.is_some_and(|error| error.to_string().contains("no `choices`")));
 }
 
 #[tokio::test]

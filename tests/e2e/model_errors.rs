@@ -149,7 +149,7 @@ fn a_template_that_takes_memory_or_time_ends_samples_not_the_program() {
     let replacing = "{% set ns = namespace(s='x' * 1000) %}{% for i in range(20) %}{% set ns.s = ns.s | replace('x', 'xxxxxxxx') %}{% endfor %}{{ ns.s | length }}";
     let padding = "{{ [1] | batch(10 ** 9, 0) | list | length }}";
     let lists = "{% set ns = namespace(s=[1]) %}{% for i in range(60) %}{% set ns.s = ns.s + ns.s %}{% endfor %}{{ ns.s | list | length }}";
-    let slow = "{% set ns = namespace(n=0) %}{% for i in range(100000) %}{% set ns.n = ns.n + ('x' * 1000000) | length %}{% endfor %}{{ ns.n }}";
+    let slow = "{% set ns = namespace(n=0) %}{% for i in range(100000) %}{% set ns.n = ns.n + ('x' * 20000000) | length %}{% endfor %}{{ ns.n }}";
     let folder = tempfile::tempdir().unwrap();
     let cases = [("doubling", doubling), ("joining", joining), ("replacing", replacing), ("padding", padding)];
     for (name, template) in cases.into_iter().chain([("lists", lists), ("slow", slow)]) {

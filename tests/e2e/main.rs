@@ -5,6 +5,8 @@ mod assess;
 mod errors;
 mod eval;
 mod interrupt;
+mod logs;
 mod model_errors;
 mod program;
 mod report_page;
+mod spending;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use crate::{layers, licences, prerequisites, shell, skips};
 
-/// Features that CI builds: everything the program can do, and the trainer.
-const FEATURES: &str = "proofhouse/full,ph-local/train";
+/// Features that CI builds: everything the program can do, the trainer, and the model server of the tests.
+const FEATURES: &str = "proofhouse/full,ph-local/train,ph-testkit/stub";
 
 /// Runs all steps; `full` adds the full counts of the long tests, and the benches.
 pub(crate) fn run(full: bool) -> Result<(), String> {
@@ -56,6 +56,9 @@ fn tests(full: bool, tools: &prerequisites::Tools, skip_file: &Path) -> Result<(
     command.env("PROOFHOUSE_SKIP_FILE", skip_file);
     if let Some(python) = &tools.python {
         command.env("PROOFHOUSE_PYTHON", python);
+    }
+    if let Some(axe) = &tools.axe {
+        command.env("PROOFHOUSE_AXE", axe);
     }
     if full {
         command.env("PROOFHOUSE_FULL", "1").env("PROOFHOUSE_OTHER_TRIGGER", other_trigger()?);

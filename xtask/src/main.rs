@@ -38,6 +38,14 @@ enum Chore {
     },
     /// Check the licences and sources of all dependencies.
     Licences,
+    /// Start the fault-injecting model server in the foreground; prints `{"port":N}`.
+    Stub {
+        /// For instance `--port N --seed N --config FILE --fault rate_limited=0.1`; `--help` lists them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Make the Python environment with which tests run Inspect and the official model SDKs.
+    TestTools,
     /// Train, fine-tune or measure a reference model; arguments go to the trainer.
     TrainReference {
         /// For instance `train sound --out DIR`; `--help` lists them.
@@ -51,6 +59,8 @@ fn main() -> ExitCode {
         Chore::Ci { full } => ci::run(full),
         Chore::Layers { write } => layers::run(write),
         Chore::Licences => licences::run(),
+        Chore::Stub { arguments } => stub(&arguments),
+        Chore::TestTools => prerequisites::test_tools(),
         Chore::TrainReference { arguments } => train_reference(&arguments),
     };
     match done {
@@ -75,4 +85,11 @@ fn train_reference(arguments: &[String]) -> Result<(), String> {
         command.env("CARGO_TARGET_DIR", skips::target_dir()?.join("train"));
     }
     shell::run(&mut command)
+}
+
+/// Starts the model server of the test kit, optimised: it shares the machine with the client under test.
+fn stub(arguments: &[String]) -> Result<(), String> {
+    let mut command =
+        shell::cargo(&["run", "--quiet", "--release", "-p", "ph-testkit", "--features", "stub", "--bin", "stub", "--"]);
+    shell::run(command.args(arguments))
 }

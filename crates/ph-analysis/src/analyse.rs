@@ -3,9 +3,11 @@
 use ph_model::TargetName;
 use ph_record::{PlannedTarget, PlannedTask, RunStatus, TargetRole};
 
+use crate::caveat::{Seen, caveats};
 use crate::comparison::{Comparison, Draft, Outcome, Subject, compare, empty};
+use crate::cost::costs;
 use crate::deviation::deviations;
-use crate::endings::{endings, responses};
+use crate::endings::{endings, failures, responses};
 use crate::estimate::estimate;
 use crate::family::adjust;
 use crate::input::{AnalysisInput, Run};
@@ -14,9 +16,10 @@ use crate::measure::{Measure, Rounds, View, label};
 use crate::pairing::Sides;
 use crate::problem::problems;
 use crate::report_data::{
-    Absolute, CompanionResult, Finding, MeasureSummary, Negative, PlanSummary, ReportData, TargetSummary, TaskSummary,
+    Absolute, CompanionResult, Finding, HarnessSummary, MeasureSummary, Negative, PlanSummary, ReportData,
+    TargetSummary, TaskSummary,
 };
-use crate::run_result::RunResult;
+use crate::run_result::{FailureCount, RunResult};
 use crate::search::{SearchSummary, retested, summarise};
 use crate::sentence;
 
@@ -28,6 +31,7 @@ pub fn analyse(input: &AnalysisInput) -> ReportData {
     let comparisons = adjust(drafts(input), &input.plan.analysis);
     let plan = plan_summary(input);
     let has_comparator = comparator(input).is_some();
+    let seen = Seen { results: &results, comparisons: &comparisons, searches: &searches, margin: plan.margin };
     ReportData {
         version: ReportData::VERSION,
         assessment: input.assessment,
@@ -38,13 +42,16 @@ pub fn analyse(input: &AnalysisInput) -> ReportData {
         problems: problems(input, &results, &comparisons, &searches),
         deviations: deviations(input),
         targets: input.plan.targets.iter().map(target_summary).collect(),
-        tasks: input.plan.tasks.iter().map(|task| task_summary(input, task)).collect(),
+        tasks: input.plan.tasks.iter().map(|task| task_summary(input, task, &seen)).collect(),
         findings: findings(&comparisons, &plan),
         negatives: negatives(&comparisons, &searches, &plan),
         absolutes: if has_comparator { Vec::new() } else { absolutes(input, &results, &searches) },
         limits: limits(input, &comparisons, has_comparator),
+        conformance: None,
+        costs: costs(input),
         repeat: input.repeat.clone(),
         companions: companions(input),
+        statement: input.plan.statement.clone(),
         plan,
         comparisons,
         searches,
@@ -113,12 +120,20 @@ pub fn run_result(run: &Run, role: TargetRole, alpha: f64) -> RunResult {
         samples: run.table.len() as u64,
         errors: errors as u64,
         endings: endings(&run.table),
+        failures: failure_counts(run),
         responses: responses(&run.table),
+        fingerprint: run.manifest.fingerprint,
+        started_at: Some(run.manifest.started_at),
         usage: run.manifest.usage,
         duration_ms: run.manifest.completed_at.map(|end| end.ms_since(run.manifest.started_at)),
         estimates: indexed.map(|(index, measure)| estimate(view(measure, index, run), &run.table, alpha)).collect(),
         transcripts: run.table.transcripts(),
     }
+}
+
+fn failure_counts(run: &Run) -> Vec<FailureCount> {
+    let counts = failures(&run.table).into_iter();
+    counts.map(|((ending, code), samples)| FailureCount { ending: ending.to_owned(), code, samples }).collect()
 }
 
 /// The mean score of the task's first scorer over all samples that it scored with a number.
@@ -289,7 +304,7 @@ fn target_summary(target: &PlannedTarget) -> TargetSummary {
     TargetSummary { name: target.name.clone(), role: target.role, fingerprint: target.fingerprint }
 }
 
-fn task_summary(input: &AnalysisInput, task: &PlannedTask) -> TaskSummary {
+fn task_summary(input: &AnalysisInput, task: &PlannedTask, seen: &Seen<'_>) -> TaskSummary {
     let mut runs = input.plan.targets.iter().filter_map(|target| input.run(&target.name, &task.name));
     let spec = runs.next().map(|run| &run.manifest.task);
     let text = |read: fn(&ph_record::TaskSpec) -> &String| spec.map(|spec| read(spec).clone()).unwrap_or_default();
@@ -304,6 +319,20 @@ fn task_summary(input: &AnalysisInput, task: &PlannedTask) -> TaskSummary {
         epochs: task.epochs,
         group_by: spec.and_then(|spec| spec.analysis.group_by.clone()),
         measures: measures(input, task).into_iter().map(measure_summary).collect(),
+        harness: spec.map(harness),
+        caveats: caveats(input, task, seen),
+    }
+}
+
+fn harness(spec: &ph_record::TaskSpec) -> HarnessSummary {
+    HarnessSummary {
+        dataset: spec.dataset.clone(),
+        solver: spec.solver.clone(),
+        scorer: spec.scorer.clone(),
+        reducer: spec.epochs.reducer,
+        config: spec.config.clone(),
+        limits: spec.limits,
+        sandbox: spec.sandbox.clone(),
     }
 }
 

@@ -211,12 +211,18 @@ fn benchmark_limits(observations: &[Observation], level: f64) -> Option<Limits> 
         .within(range)
 }
 
+/// The treatment that makes no sense of a score that is the refusal itself.
+const WITHOUT_REFUSALS: &str = "model refusals left out";
+
 fn treatments(view: View<'_>, table: &RunTable) -> Vec<Treatment> {
     let worst = view.measure.worst();
     let score = |row: &Row| row.score(&view.measure.score);
     let error = |row: &Row| row.error.is_some();
     let refusal = |row: &Row| row.response == Some(Response::ModelRefusal) && score(row).is_some();
     let cheated = |row: &Row| row.cheated && score(row).is_some();
+    let limit = |row: &Row| row.ending == "limit";
+    let scored_limit = |row: &Row| limit(row) && score(row).is_some();
+    let blocked = |row: &Row| row.response == Some(Response::SafeguardBlock) && score(row).is_some();
     let errors_as = |value: f64| move |row: &Row| if error(row) { Some(value) } else { score(row) };
     let without = |left_out: &dyn Fn(&Row) -> bool, row: &Row| if left_out(row) { None } else { score(row) };
     let treatment = |name: &str, changes: &dyn Fn(&Row) -> bool, value: &dyn Fn(&Row) -> Option<f64>| Treatment {
@@ -227,17 +233,19 @@ fn treatments(view: View<'_>, table: &RunTable) -> Vec<Treatment> {
     let mut all = vec![
         treatment("errors counted as the fault", &error, &errors_as(worst)),
         treatment("errors counted as no fault", &error, &errors_as(1.0 - worst)),
+        treatment("limits met counted as the fault", &limit, &|row| if limit(row) { Some(worst) } else { score(row) }),
+        treatment("limits met left out", &scored_limit, &|row| without(&limit, row)),
         treatment("cheated left out", &cheated, &|row| without(&cheated, row)),
-        treatment("model refusals left out", &refusal, &|row| without(&refusal, row)),
+        treatment(WITHOUT_REFUSALS, &refusal, &|row| without(&refusal, row)),
+        treatment("safeguard blocks left out", &blocked, &|row| without(&blocked, row)),
     ];
     if view.measure.fault.is_none() {
-        all.drain(..2);
+        all.drain(..3);
     }
     // Of a score that is the refusal itself nothing would be left.
-    if view.measure.scores_refusal {
-        all.pop();
-    }
-    all.retain(|treatment| treatment.samples > 0);
+    all.retain(|treatment| {
+        treatment.samples > 0 && !(view.measure.scores_refusal && treatment.name == WITHOUT_REFUSALS)
+    });
     all
 }
 

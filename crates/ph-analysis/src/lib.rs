@@ -7,7 +7,10 @@
 //! It measures and records. No sentence made here says that a model passes, fails or is safe.
 
 mod analyse;
+mod caveat;
 mod comparison;
+mod conformance;
+mod cost;
 mod deviation;
 mod endings;
 mod estimate;
@@ -31,6 +34,8 @@ mod test_records;
 
 pub use analyse::{accuracy, analyse, run_result};
 pub use comparison::{Comparison, Outcome, OwnBaseline, PairCounts};
+pub use conformance::{CheckArea, CheckStatus, CheckedCall, Conformance, ConformanceCheck};
+pub use cost::{CostMeasure, Costs, TaskCost, task_cost};
 pub use estimate::{Bound, BoundSide, Estimate, GroupEstimate, Treatment};
 pub use excerpt::{EXCERPTS_MAX, ExcerptMessage, TranscriptExcerpt};
 pub use format::{percent, points, probability};
@@ -38,8 +43,9 @@ pub use input::{AnalysisInput, Companion, Run};
 pub use interval::{IntervalMethod, Limits};
 pub use problem::{Problem, ProblemKind};
 pub use report_data::{
-    Absolute, CompanionResult, Finding, MeasureSummary, Negative, PlanSummary, ReportData, TargetSummary, TaskSummary,
+    Absolute, CompanionResult, Finding, HarnessSummary, MeasureSummary, Negative, PlanSummary, ReportData,
+    TargetSummary, TaskSummary,
 };
-pub use run_result::RunResult;
+pub use run_result::{FailureCount, RunResult};
 pub use run_table::RunTable;
 pub use search::SearchSummary;

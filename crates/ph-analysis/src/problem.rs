@@ -20,6 +20,8 @@ pub enum ProblemKind {
     NoRecords,
     /// A run did not come to its end.
     Incomplete,
+    /// The budget ended a run.
+    Budget,
     /// Samples ended in an error.
     Errors,
     /// Samples have no score.
@@ -89,7 +91,9 @@ fn of_run(run: &Run, results: &[RunResult], aside: &str) -> Vec<Problem> {
     let mut add = |kind, text| {
         found.push(Problem { kind, target: Some(target.clone()), task: Some(task.clone()), text });
     };
-    if let Some(text) = unfinished(run) {
+    if let Some(text) = ended_by_budget(run) {
+        add(ProblemKind::Budget, format!("the run of `{task}` on `{target}`{aside} {text}"));
+    } else if let Some(text) = unfinished(run) {
         add(ProblemKind::Incomplete, format!("the run of `{task}` on `{target}`{aside} {text}"));
     }
     if total == 0 {
@@ -107,6 +111,15 @@ fn of_run(run: &Run, results: &[RunResult], aside: &str) -> Vec<Problem> {
         add(ProblemKind::Unscored, format!("{count} samples of `{task}` on `{target}` have no score for “{title}”"));
     }
     found
+}
+
+fn ended_by_budget(run: &Run) -> Option<String> {
+    let budget = run.manifest.budget.filter(|budget| budget.ended_run)?;
+    let samples = run.table.len();
+    Some(format!(
+        "was ended by the budget of {} after {samples} samples ({} spent by all runs until then)",
+        budget.limit, budget.spent
+    ))
 }
 
 fn unfinished(run: &Run) -> Option<String> {

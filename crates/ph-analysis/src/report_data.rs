@@ -4,11 +4,15 @@
 //! since 1970 in UTC.
 
 use ph_base::{AssessmentId, Digest, PlanId, Timestamp};
-use ph_model::TargetName;
-use ph_record::{FaultDirection, RunKind, TargetRole};
+use ph_model::{GenerateConfig, TargetName};
+use ph_record::{
+    DatasetSpec, FaultDirection, Reducer, RunKind, ScorerSpec, SolverSpec, Statement, TargetRole, TaskLimits,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::comparison::Comparison;
+use crate::conformance::Conformance;
+use crate::cost::Costs;
 use crate::problem::Problem;
 use crate::run_result::RunResult;
 use crate::search::SearchSummary;
@@ -35,6 +39,9 @@ pub struct ReportData {
     pub deviations: Vec<String>,
     /// The plan.
     pub plan: PlanSummary,
+    /// What those who ran it state of themselves and of the access they were given; absent where the plan states nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Statement>,
     /// The targets, in the plan's order.
     pub targets: Vec<TargetSummary>,
     /// The tasks, in the plan's order.
@@ -54,6 +61,12 @@ pub struct ReportData {
     /// The comparator's further runs, on the items that assessed targets' own later rounds asked.
     #[serde(default)]
     pub companions: Vec<CompanionResult>,
+    /// What was seen when the targets' endpoints were checked before anything was run; by target. Not made from records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conformance: Option<Vec<Conformance>>,
+    /// What it cost; absent where every target ran in-process and nothing has a price.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub costs: Option<Costs>,
     /// The command line that repeats the assessment.
     pub repeat: String,
     /// What this report does not show.
@@ -157,6 +170,32 @@ pub struct TaskSummary {
     pub group_by: Option<String>,
     /// Its measures.
     pub measures: Vec<MeasureSummary>,
+    /// What was done with every sample; absent where the task did not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub harness: Option<HarnessSummary>,
+    /// What must be kept in mind when its numbers are read; names stand in back-ticks.
+    #[serde(default)]
+    pub caveats: Vec<String>,
+}
+
+/// What was done with every sample of a task: the harness disclosure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct HarnessSummary {
+    /// Where the items come from.
+    pub dataset: DatasetSpec,
+    /// The solvers, in order.
+    pub solver: Vec<SolverSpec>,
+    /// The scorers.
+    pub scorer: Vec<ScorerSpec>,
+    /// How the scores of an item's epochs become one.
+    pub reducer: Reducer,
+    /// The task's own settings of every call; what is absent is left to the target.
+    pub config: GenerateConfig,
+    /// Limits of every sample.
+    pub limits: TaskLimits,
+    /// The sandbox that the samples need, where they need one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<String>,
 }
 
 /// A measure of a task.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ph_base::RunId;
+use ph_base::{Digest, RunId, Timestamp};
 use ph_model::{TargetName, Usage};
 use ph_record::{RunStatus, TargetRole};
 use serde::{Deserialize, Serialize};
@@ -30,14 +30,34 @@ pub struct RunResult {
     pub errors: u64,
     /// Samples × epochs by ending.
     pub endings: BTreeMap<String, u64>,
+    /// The errors by ending and failure code.
+    #[serde(default)]
+    pub failures: Vec<FailureCount>,
     /// Samples × epochs by response.
     pub responses: BTreeMap<String, u64>,
     /// Tokens of all calls.
     pub usage: Usage,
+    /// The target's fingerprint when the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Digest>,
+    /// When the run began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_at: Option<Timestamp>,
     /// Wall-clock milliseconds, where the run ended.
     pub duration_ms: Option<u64>,
     /// The task's measures on this target; of a search the first round, where the measure counts any sample there.
     pub estimates: Vec<Estimate>,
     /// Some of its transcripts.
     pub transcripts: Vec<TranscriptExcerpt>,
+}
+
+/// Samples × epochs that ended in the same error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct FailureCount {
+    /// The ending.
+    pub ending: String,
+    /// The failure's stable code.
+    pub code: String,
+    /// How many.
+    pub samples: u64,
 }

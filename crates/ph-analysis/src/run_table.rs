@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ph_base::Digest;
+use ph_base::{Digest, Money};
 use ph_record::{LabelKind, Response, SampleRecord, TaskSpec};
 use serde_json::Value;
 
@@ -50,6 +50,8 @@ pub(crate) struct Row {
     pub(crate) error: Option<Arc<str>>,
     /// How the target responded.
     pub(crate) response: Option<Response>,
+    /// What it cost, where that is known.
+    pub(crate) cost: Option<Money>,
     /// Whether somebody labelled it void or the task broken.
     pub(crate) void: bool,
     /// Whether somebody labelled it cheated.
@@ -202,6 +204,7 @@ impl RunTable {
             ending: record.ending.name(),
             error: record.ending.error().map(|error| self.name(&error.code)),
             response: record.response,
+            cost: record.cost,
             void: labelled(&[LabelKind::Void, LabelKind::BrokenTask]),
             cheated: labelled(&[LabelKind::Cheated]),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ph_base::{Digest, PlanId, RunId, Timestamp};
+use ph_base::{Digest, Money, PlanId, RunId, Timestamp};
 use ph_model::{Message, ModelOutput, StopReason, TargetName, Usage};
 use ph_record::{
     AnalysisPlan, AnalysisSpec, DatasetSpec, Ending, EpochsSpec, Expected, FaultDirection, MeasureSpec, Plan,
@@ -66,6 +66,7 @@ pub(crate) struct RecordSketch {
     pub(crate) failed: bool,
     pub(crate) metadata: Value,
     pub(crate) input: String,
+    pub(crate) cost: Option<Money>,
 }
 
 impl RecordSketch {
@@ -80,6 +81,7 @@ impl RecordSketch {
             failed: false,
             metadata: json!({ "kind": "plain" }),
             input: format!("question {sample}"),
+            cost: None,
         }
     }
 
@@ -131,6 +133,7 @@ impl RecordSketch {
             scores,
             labels: Vec::new(),
             usage: Usage::default(),
+            cost: self.cost,
             started_at: Timestamp(1),
             completed_at: Timestamp(2),
             events: Vec::new(),
@@ -151,6 +154,7 @@ pub(crate) fn run(name: &str, task: &TaskSpec, sketches: &[RecordSketch]) -> Run
     }
     let number = name.bytes().chain(task.name.bytes()).fold(1_u8, |sum, byte| sum.wrapping_mul(31).wrapping_add(byte));
     let manifest = RunManifest {
+        origin: None,
         version: 1,
         id: RunId::new(Timestamp(1_795_333_411_250), [number; 10]),
         plan: Some(plan_id()),
@@ -166,6 +170,8 @@ pub(crate) fn run(name: &str, task: &TaskSpec, sketches: &[RecordSketch]) -> Run
         samples: table.len() as u64,
         endings: BTreeMap::new(),
         usage: Usage::default(),
+        price: None,
+        budget: None,
         error: None,
         started_at: Timestamp(1_795_333_411_250),
         completed_at: Some(Timestamp(1_795_333_412_250)),
@@ -208,6 +214,7 @@ pub(crate) fn input(runs: Vec<Run>, targets: &[&str], compared: bool) -> Analysi
             correction: "holm".to_owned(),
             comparison: "paired by item and epoch".to_owned(),
         },
+        statement: None,
     };
     AnalysisInput {
         assessment: ph_base::AssessmentId::new(Timestamp(1_795_333_411_000), [2; 10]),

@@ -4,12 +4,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::stream;
 use futures::{StreamExt, TryStreamExt};
-use ph_analysis::{AnalysisInput, Companion, ReportData, Run, analyse};
+use ph_analysis::{AnalysisInput, Companion, Conformance, Problem, ProblemKind, ReportData, Run, analyse};
 use ph_base::{AssessmentId, Digest, RunId};
-use ph_eval::RunDirError;
+use ph_eval::{RunDirError, SpendingError};
 use ph_model::{ModelApi, TargetName};
-use ph_record::{Plan, RunManifest, RunStatus, TaskSource};
+use ph_record::{BudgetUse, Plan, RunManifest, RunStatus, TaskSource};
 
+use crate::conformance::{CheckSubject, check_conformance};
 use crate::house::House;
 use crate::later_items::LaterItems;
 use crate::manifest::{AssessmentManifest, RunEntry};
@@ -21,7 +22,16 @@ use crate::target::TargetError;
 /// An assessment cannot be made, or broke off.
 #[derive(Debug, thiserror::Error)]
 pub enum AssessError {
-    /// The plan cannot be made; nothing was written or sent.
+    /// The budget cannot be kept; nothing was written or sent.
+    #[error(transparent)]
+    Spending(#[from] SpendingError),
+    /// A target cannot be reached, or refuses the credential; nothing was written or run.
+    #[error("target `{}` cannot be used: {}", conformance.target, reason(conformance))]
+    Unreachable {
+        /// What was seen of it.
+        conformance: Box<Conformance>,
+    },
+    /// The plan cannot be made; nothing was written.
     #[error(transparent)]
     Plan(#[from] PlanError),
     /// The output directory cannot be used.
@@ -57,17 +67,47 @@ pub struct Assessed {
 /// # Errors
 /// [`AssessError`]; what was recorded until then stays in the output directory.
 pub async fn assess(request: &AssessRequest, house: &House) -> Result<Assessed, AssessError> {
+    for target in request.all_targets() {
+        request.spending.check(&target.to_string())?;
+    }
+    OutputDir::check_free(&request.out)?;
+    let conformance = check_endpoints(request, house).await?;
     let plan = make(request, house)?;
     let out = OutputDir::create(&request.out)?;
+    if !conformance.is_empty() {
+        out.write_json("conformance.json", &conformance)?;
+    }
     let plan_digest = out.write_json("plan.json", &plan)?;
     house.progress.planned(&plan, &plan_digest);
     let mut assessment = Assessment::begin(request, house, (out, plan, plan_digest))?;
+    assessment.conformance = conformance;
     if let Err(error) = assessment.all_runs().await {
         assessment.broke_off();
         return Err(error);
     }
     house.progress.analysing(assessment.is_cancelled());
     assessment.finish()
+}
+
+/// Checks every target that is not in-process, one after another; the first that cannot be used ends the assessment.
+async fn check_endpoints(request: &AssessRequest, house: &House) -> Result<Vec<Conformance>, AssessError> {
+    let Some(options) = &request.conformance else { return Ok(Vec::new()) };
+    let mut all = Vec::new();
+    for name in request.all_targets().filter(|name| !name.is_in_process()) {
+        house.progress.checking(name);
+        let subject = CheckSubject { model: house.targets.open(name)?, stranger: house.targets.open_as_stranger(name) };
+        let conformance = check_conformance(&subject, options, house, &request.spending).await;
+        house.progress.checked(&conformance);
+        if conformance.unreachable.is_some() {
+            return Err(AssessError::Unreachable { conformance: Box::new(conformance) });
+        }
+        all.push(conformance);
+    }
+    Ok(all)
+}
+
+fn reason(conformance: &Conformance) -> String {
+    conformance.unreachable.as_ref().map(|error| format!("{} ({})", error.message, error.code)).unwrap_or_default()
 }
 
 struct Assessment<'a> {
@@ -81,6 +121,7 @@ struct Assessment<'a> {
     later: Vec<(TargetName, Arc<LaterItems>)>,
     input: Vec<Run>,
     companions: Vec<Companion>,
+    conformance: Vec<Conformance>,
 }
 
 impl<'a> Assessment<'a> {
@@ -96,12 +137,25 @@ impl<'a> Assessment<'a> {
             plan_digest,
             status: RunStatus::Started,
             runs: Vec::new(),
+            budget: budget_use(request),
             started_at: house.clock.now(),
             completed_at: None,
         };
         out.write_json("assessment.json", &manifest)?;
         let (runs, later, input, companions) = Default::default();
-        Ok(Self { request, house, out, plan, manifest: Mutex::new(manifest), runs, later, input, companions })
+        let conformance = Vec::new();
+        Ok(Self {
+            request,
+            house,
+            out,
+            plan,
+            manifest: Mutex::new(manifest),
+            runs,
+            later,
+            input,
+            companions,
+            conformance,
+        })
     }
 
     async fn all_runs(&mut self) -> Result<(), AssessError> {
@@ -124,12 +178,12 @@ impl<'a> Assessment<'a> {
 
     async fn target_runs(&self, name: &TargetName) -> Result<Vec<RunManifest>, AssessError> {
         let mut done = Vec::new();
-        if self.is_cancelled() {
+        if self.starts_no_more() {
             return Ok(done);
         }
         let model = self.house.targets.open(name)?;
         for task in &self.request.tasks {
-            if !self.is_cancelled() {
+            if !self.starts_no_more() {
                 done.push(self.run(task.clone(), model.clone(), None).await?);
             }
         }
@@ -162,6 +216,7 @@ impl<'a> Assessment<'a> {
             epochs: self.request.epochs,
             connections_max: self.request.connections_max,
             items_of: items_of.clone(),
+            spending: self.request.spending.clone(),
         };
         let run = one.run_as(id, model, (&self.out.runs(), self.house)).await?;
         self.note(RunEntry {
@@ -190,12 +245,12 @@ impl<'a> Assessment<'a> {
 
     async fn comparator_on_later_items(&mut self) -> Result<(), AssessError> {
         let Some(comparator) = self.request.comparator.clone() else { return Ok(()) };
-        if self.later.is_empty() || self.is_cancelled() {
+        if self.later.is_empty() || self.starts_no_more() {
             return Ok(());
         }
         let model = self.house.targets.open(&comparator)?;
         for (assessed, items) in std::mem::take(&mut self.later) {
-            if self.is_cancelled() {
+            if self.starts_no_more() {
                 break;
             }
             let run = self.run(items, model.clone(), Some(assessed.clone())).await?;
@@ -243,10 +298,17 @@ impl<'a> Assessment<'a> {
             interrupted,
             repeat: self.request.repeat.clone(),
         };
-        let report = analyse(&input);
+        manifest.budget = budget_use(self.request);
+        let mut report = analyse(&input);
+        report.conformance = (!self.conformance.is_empty()).then_some(self.conformance);
+        if let Some(budget) = manifest.budget {
+            note_budget(&mut report, budget);
+        }
         self.out.write_json("report/report.json", &report)?;
         self.out.write("report/report.html", ph_report::html(&report)?.as_bytes())?;
-        manifest.status = if interrupted { RunStatus::Cancelled } else { RunStatus::Success };
+        self.out.write("report/report.md", ph_report::markdown(&report).as_bytes())?;
+        let is_whole = !interrupted && !manifest.is_ended_by_budget();
+        manifest.status = if is_whole { RunStatus::Success } else { RunStatus::Cancelled };
         manifest.completed_at = Some(self.house.clock.now());
         self.out.write_json("assessment.json", &manifest)?;
         Ok(Assessed { manifest, report, out: self.out })
@@ -254,5 +316,24 @@ impl<'a> Assessment<'a> {
 
     fn is_cancelled(&self) -> bool {
         self.house.cancellation.is_asked()
+    }
+
+    /// Whether nothing more is to be begun: somebody asked for it, or the budget is at its end.
+    fn starts_no_more(&self) -> bool {
+        self.is_cancelled() || self.request.spending.is_ended()
+    }
+}
+
+fn budget_use(request: &AssessRequest) -> Option<BudgetUse> {
+    let budget = request.spending.budget.as_ref()?;
+    Some(BudgetUse { limit: budget.limit(), spent: budget.spent(), ended_run: budget.is_ended() })
+}
+
+/// The budget of the whole assessment, the checks included, which no run knows.
+fn note_budget(report: &mut ReportData, budget: BudgetUse) {
+    report.costs.get_or_insert_default().budget = Some(budget);
+    if budget.ended_run {
+        let text = format!("the budget of {} ended the assessment: {} are spent", budget.limit, budget.spent);
+        report.problems.insert(0, Problem { kind: ProblemKind::Budget, target: None, task: None, text });
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ph_analysis::Conformance;
 use ph_base::{Clock, Digest};
 use ph_eval::{Cancellation, Reporter};
 use ph_model::TargetName;
@@ -30,7 +31,17 @@ pub struct House {
 
 /// Is told how an assessment goes on. Nothing depends on what it does.
 pub trait Progress: Send + Sync {
-    /// The plan is locked; nothing has been sent yet.
+    /// A target's endpoint is about to be checked.
+    fn checking(&self, target: &TargetName) {
+        let _ = target;
+    }
+
+    /// A target's endpoint was checked.
+    fn checked(&self, conformance: &Conformance) {
+        let _ = conformance;
+    }
+
+    /// The plan is locked; nothing has been sent yet but what the checks asked.
     fn planned(&self, plan: &Plan, digest: &Digest);
 
     /// A run is about to begin: who reports it. `items_of` is the assessed target whose later items the comparator is

@@ -4,20 +4,27 @@
 //! ([`TargetOpener`]), how progress is shown ([`Progress`]) or what time it is; it binds no socket and prints nothing.
 
 pub mod assess;
+pub mod conformance;
+pub mod endpoint;
 pub mod house;
 pub mod later_items;
 pub mod manifest;
 pub mod output_dir;
 pub mod plan;
 pub mod reference;
+pub mod report;
 pub mod run_one;
 pub mod target;
 
 pub use assess::{AssessError, Assessed, assess};
+pub use conformance::{CheckSubject, ConformanceOptions, check_conformance};
+pub use endpoint::{AllTargets, EndpointTargets, Variables};
 pub use house::{House, Progress, Quiet};
 pub use manifest::{AssessmentManifest, RunEntry};
 pub use output_dir::{OutputDir, OutputError};
+pub use ph_provider::Timeouts;
 pub use plan::AssessRequest;
 pub use reference::{REFERENCE_COMPARATOR, ReferenceModel};
+pub use report::{ReportError, ReportRequest, report_runs};
 pub use run_one::{RunOne, RunOneError};
 pub use target::{InProcessTargets, RenderHost, TargetError, TargetOpener, serve_rendering};

@@ -2,7 +2,7 @@
 
 use ph_base::{AssessmentId, Digest, RunId, Timestamp};
 use ph_model::TargetName;
-use ph_record::RunStatus;
+use ph_record::{BudgetUse, RunStatus};
 use serde::{Deserialize, Serialize};
 
 /// What an output directory holds.
@@ -20,6 +20,9 @@ pub struct AssessmentManifest {
     pub status: RunStatus,
     /// The runs so far.
     pub runs: Vec<RunEntry>,
+    /// How far the budget was used, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetUse>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
@@ -50,6 +53,12 @@ pub struct RunEntry {
 impl AssessmentManifest {
     /// The version of the shape that this code writes.
     pub const VERSION: u32 = 1;
+
+    /// Whether the budget ended the assessment before all samples were asked.
+    #[must_use]
+    pub fn is_ended_by_budget(&self) -> bool {
+        self.budget.is_some_and(|budget| budget.ended_run)
+    }
 
     /// Samples of all runs that ended in an error.
     #[must_use]

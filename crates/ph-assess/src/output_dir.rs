@@ -43,6 +43,18 @@ pub enum OutputError {
 }
 
 impl OutputDir {
+    /// Whether [`Self::create`] would find the directory absent or empty; makes nothing.
+    ///
+    /// # Errors
+    /// [`OutputError::NotEmpty`] where something is in it already.
+    pub fn check_free(root: &Path) -> Result<(), OutputError> {
+        // What cannot be read is told by `create`, which has to write there.
+        match std::fs::read_dir(root).map(|mut entries| entries.next().is_some()) {
+            Ok(true) => Err(OutputError::NotEmpty { path: root.to_owned() }),
+            _ => Ok(()),
+        }
+    }
+
     /// Makes the directory, which must not exist yet or be empty.
     ///
     /// # Errors
@@ -113,6 +125,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("mine.txt"), "x").unwrap();
         assert!(matches!(OutputDir::create(dir.path()), Err(OutputError::NotEmpty { .. })));
+        assert!(matches!(OutputDir::check_free(dir.path()), Err(OutputError::NotEmpty { .. })));
+        assert!(OutputDir::check_free(&dir.path().join("new")).is_ok());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
     }
 

@@ -4,11 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use ph_base::PlanId;
+use ph_eval::Spending;
 use ph_model::TargetName;
 use ph_record::{
-    AnalysisPlan, Plan, PlannedTarget, PlannedTask, RunKind, SourceOptions, TargetRole, TaskSource, TaskSourceError,
+    AnalysisPlan, Plan, PlannedTarget, PlannedTask, RunKind, SourceOptions, Statement, TargetRole, TaskSource,
+    TaskSourceError,
 };
 
+use crate::conformance::ConformanceOptions;
 use crate::house::House;
 use crate::target::TargetError;
 
@@ -31,10 +34,16 @@ pub struct AssessRequest {
     pub seed: u64,
     /// The most samples in flight per target.
     pub connections_max: usize,
+    /// Prices, and what the whole assessment may spend, its checks included.
+    pub spending: Spending,
+    /// How endpoints are checked before the plan is made; none for not at all.
+    pub conformance: Option<ConformanceOptions>,
     /// A difference is a finding only beyond this (a proportion: 0.1 = 10 points).
     pub margin: f64,
     /// The command line that repeats the assessment, without secrets.
     pub repeat: String,
+    /// What those who run it state of themselves and of the access they were given; locked with the plan.
+    pub statement: Option<Statement>,
 }
 
 impl AssessRequest {
@@ -58,7 +67,7 @@ impl AssessRequest {
 }
 
 /// The level of the whole family of comparisons.
-const ALPHA: f64 = 0.05;
+pub(crate) const ALPHA: f64 = 0.05;
 
 /// A plan cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -95,6 +104,7 @@ pub fn make(request: &AssessRequest, house: &House) -> Result<Plan, PlanError> {
         targets,
         tasks,
         analysis: analysis_plan(request),
+        statement: request.statement.clone(),
     })
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use ph_analysis::RunTable;
 use ph_base::{PlanId, RunId};
-use ph_eval::{JournalRecorder, Reporter, RunDir, RunDirError, RunError, RunRequest};
+use ph_eval::{JournalRecorder, Reporter, RunDir, RunDirError, RunError, RunRequest, Spending};
 use ph_model::{ModelApi, TargetName};
 use ph_record::{RecordError, Recorder, RunKind, RunManifest, SampleRecord, TaskSource};
 
@@ -28,6 +28,8 @@ pub struct RunOne {
     pub connections_max: usize,
     /// For the comparator on the later items of an assessed target: that target.
     pub items_of: Option<TargetName>,
+    /// Prices, and the budget that it shares with other runs.
+    pub spending: Spending,
 }
 
 /// A run cannot be made, or failed on the way.
@@ -70,6 +72,7 @@ impl RunOne {
         let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(JournalRecorder::new(dir)?)];
         let mut reporters: Vec<Box<dyn Reporter>> =
             vec![house.progress.run(model.target(), self.task.spec(), self.items_of.as_ref())];
+        let meter = self.spending.meter(&model.target().to_string());
         let request = RunRequest {
             id,
             plan: self.plan,
@@ -81,6 +84,7 @@ impl RunOne {
             limit: self.limit,
             epochs: self.epochs,
             max_connections: self.connections_max,
+            meter,
             cancellation: house.cancellation.clone(),
         };
         let done = ph_eval::run(request, &mut recorders, &mut reporters).await;
@@ -99,7 +103,7 @@ pub fn read_table(
 ) -> Result<RunTable, RunDirError> {
     let dir = RunDir::open(runs.join(manifest.id.to_string()))?;
     let mut table = RunTable::new(&manifest.task);
-    for record in dir.records()? {
+    for record in dir.records_without_events()? {
         let record = record?;
         table.observe(&record);
         also(&record);

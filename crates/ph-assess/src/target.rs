@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ph_local::{LoadOptions, LocalError, LocalModel, LocalRuntime, ModelFiles, RuntimeOptions};
 pub use ph_local::{RenderHost, serve_rendering};
 use ph_model::{ModelApi, TargetName};
+use ph_provider::SettingsError;
 
 use crate::reference;
 
@@ -15,6 +16,17 @@ pub trait TargetOpener: Send + Sync {
     /// # Errors
     /// [`TargetError`] where it is unknown, malformed or out of reach.
     fn open(&self, name: &TargetName) -> Result<Arc<dyn ModelApi>, TargetError>;
+
+    /// Opens this target with a credential that is not valid, to see whether it is refused; else why that cannot be done.
+    ///
+    /// # Errors
+    /// The reason, in words.
+    fn open_as_stranger(&self, name: &TargetName) -> Result<Arc<dyn ModelApi>, String> {
+        Err(match name.is_in_process() {
+            true => "the target runs inside this process: there is no credential to refuse".to_owned(),
+            false => "the target cannot be opened with another credential".to_owned(),
+        })
+    }
 }
 
 /// A target cannot be opened.
@@ -41,6 +53,34 @@ pub enum TargetError {
         /// The target.
         target: String,
     },
+    /// No credential is set.
+    #[error("no API key for target `{target}`: `{variable}` is not set")]
+    NoKey {
+        /// The target.
+        target: String,
+        /// The variable that should hold it.
+        variable: String,
+    },
+    /// No address is set.
+    #[error("no address for target `{target}`: `{variable}` is not set")]
+    NoBaseUrl {
+        /// The target.
+        target: String,
+        /// The variable that should hold it.
+        variable: String,
+    },
+    /// A variable holds neither of two words.
+    #[error("`PROOFHOUSE_OPENAI_API` is neither `chat` nor `responses`")]
+    OpenAiApi,
+    /// The endpoint's settings cannot be used.
+    #[error("cannot reach target `{target}` with these settings")]
+    Endpoint {
+        /// The target.
+        target: String,
+        /// Why.
+        #[source]
+        source: Box<SettingsError>,
+    },
 }
 
 impl TargetError {
@@ -53,7 +93,26 @@ impl TargetError {
             }
             TargetError::Load { source, .. } => source.hint().to_string(),
             TargetError::NotBuilt { .. } => "use `reference/NAME` or `local:DIR`".to_owned(),
+            TargetError::NoKey { variable, .. } => {
+                format!("set `{variable}` in the environment; an endpoint on this machine needs none")
+            }
+            TargetError::NoBaseUrl { variable, .. } => {
+                format!("set `{variable}` in the environment, or give `--base-url`")
+            }
+            TargetError::OpenAiApi => "set it to one of them, or leave it out for `chat`".to_owned(),
+            TargetError::Endpoint { source, .. } => settings_hint(source).to_owned(),
         }
+    }
+}
+
+fn settings_hint(error: &SettingsError) -> &'static str {
+    match error {
+        SettingsError::BaseUrl(_) => {
+            "give the base URL as the provider's SDK takes it, for instance `--base-url https://host/v1`"
+        }
+        SettingsError::ApiKey => "set the variable to the key alone, without line feeds or quotes",
+        SettingsError::Proxy => "set `PROOFHOUSE_PROXY` to a URL such as `http://proxy.example:3128`, or leave it out",
+        SettingsError::Client(_) => "see whether this machine's certificate store can be read",
     }
 }
 

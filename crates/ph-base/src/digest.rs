@@ -65,6 +65,11 @@ impl DigestBuilder {
         self.0.update(bytes);
     }
 
+    /// Adds bytes as they are: the digest of nothing but such bytes is [`Digest::of`] all of them in a row.
+    pub fn bytes(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
     /// The digest of all parts so far.
     #[must_use]
     pub fn finish(self) -> Digest {
@@ -130,6 +135,14 @@ mod tests {
         let empty = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert_eq!(Digest::of(b"").to_string(), empty);
         assert_eq!(empty.parse::<Digest>().unwrap(), Digest::of(b""));
+    }
+
+    #[test]
+    fn bytes_may_come_in_pieces() {
+        let mut builder = DigestBuilder::default();
+        builder.bytes(b"ab");
+        builder.bytes(b"c");
+        assert_eq!(builder.finish(), Digest::of(b"abc"));
     }
 
     #[test]

@@ -4,11 +4,13 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
+use ph_base::Money;
 use ph_model::{GenerateConfig, ModelApi, ModelError, ModelErrorKind, ModelReply, ModelRequest, StopReason, Usage};
 use ph_record::event::{KnownEvent, ModelCallError, ModelEvent};
 use ph_record::{Ending, LimitKind, RecordedError, TaskLimits};
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::Meter;
 use crate::sample_state::SampleState;
 use crate::transcript::Transcript;
 
@@ -64,6 +66,9 @@ pub struct Generate {
     limits: TaskLimits,
     halted: CancellationToken,
     usage: Usage,
+    meter: Meter,
+    /// What all calls so far cost; none once one of them has a cost that is not known.
+    cost: Option<Money>,
     /// What has happened so far.
     pub transcript: Transcript,
 }
@@ -77,7 +82,22 @@ impl Generate {
         halted: CancellationToken,
         transcript: Transcript,
     ) -> Self {
-        Self { model, config, limits, halted, usage: Usage::default(), transcript }
+        let (usage, meter, cost) = (Usage::default(), Meter::default(), None);
+        Self { model, config, limits, halted, usage, meter, cost, transcript }
+    }
+
+    /// The same with every call through this meter.
+    #[must_use]
+    pub fn with_meter(mut self, meter: Meter) -> Self {
+        self.cost = meter.price().map(|price| Money::zero(price.currency));
+        self.meter = meter;
+        self
+    }
+
+    /// What all calls so far cost; none where that is not known.
+    #[must_use]
+    pub fn cost(&self) -> Option<Money> {
+        self.cost
     }
 
     /// Tokens of all calls so far.
@@ -101,8 +121,11 @@ impl Generate {
             tool_choice: state.tool_choice.clone(),
             config: self.config.clone(),
         };
+        let reservation = self.meter.reserve(&request).await?;
         let began = self.transcript.now();
         let result = attempt(self.model.as_ref(), &request).await;
+        let cost = self.meter.settle(reservation, &result);
+        self.cost = self.cost.zip(cost).and_then(|(sum, cost)| sum.checked_add(cost).ok());
         let event = self.event(request, &result);
         self.transcript.add_at(began, KnownEvent::Model(Box::new(event)));
         let output = result?.output;

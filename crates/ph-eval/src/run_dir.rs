@@ -1,22 +1,24 @@
-//! The directory of one run: `run.json` and `journal/*.seg`.
+//! The directory of one run: `run.json`, `journal/*.seg`, `log-000.eval`, ….
 //!
-//! The recorder writes it while the run goes on; whoever analyses or shows a run reads it here. A line that a kill cut
-//! short is left out and reported; any other damage is an error with file and line.
+//! The recorder writes it while the run goes on; whoever analyses or shows a run reads it here. An entry that a kill cut
+//! short is left out and reported; any other damage is an error with file and place.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use ph_base::RunId;
+use ph_evallog::{ReadLimits, SampleContext, lenient, sample_in};
 use ph_record::{RunManifest, SampleRecord};
+use serde_json::Value;
 
 use crate::journal::segment_files;
+use crate::segment::{Next, SegmentError, SegmentReader, StoredSample};
 
 const MANIFEST: &str = "run.json";
 const JOURNAL: &str = "journal";
-
-/// The most bytes of one record.
-const RECORD_BYTES_MAX: u64 = 1 << 30;
+/// The header of the log from which a run was imported, as it was there.
+const IMPORTED: &str = "imported.json";
 
 /// The directory of one run.
 #[derive(Debug, Clone)]
@@ -55,16 +57,28 @@ pub enum RunDirError {
         /// What is wrong.
         problem: String,
     },
+    /// An entry of its journal is damaged.
+    #[error("`{}` is damaged at entry {entry} (byte {offset}): {problem}", path.display())]
+    Damaged {
+        /// The segment.
+        path: PathBuf,
+        /// The entry, from 1.
+        entry: u64,
+        /// Where it begins.
+        offset: u64,
+        /// What is wrong.
+        problem: String,
+    },
 }
 
-/// A journal ends in the middle of a record: the writer was stopped while it wrote. That sample never counted.
+/// A journal ends in the middle of an entry: the writer was stopped while it wrote. That sample never counted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TornTail {
     /// The segment.
     pub path: PathBuf,
-    /// The line, from 1.
-    pub line: u64,
-    /// How many bytes of the record are there.
+    /// The entry, from 1.
+    pub entry: u64,
+    /// How many bytes of it are there.
     pub bytes: u64,
 }
 
@@ -129,16 +143,50 @@ impl RunDir {
         fs::rename(&new, self.path.join(MANIFEST))
     }
 
+    /// The header of the log from which the run was imported, where it was.
+    pub(crate) fn imported_header(&self) -> Result<Option<Value>, RunDirError> {
+        let path = self.path.join(IMPORTED);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                serde_json::from_slice(&bytes).map(Some).map_err(|error| malformed(path, error.line() as u64, &error))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(RunDirError::Read { path, source }),
+        }
+    }
+
+    pub(crate) fn write_imported_header(&self, header: &Value) -> io::Result<()> {
+        fs::write(self.path.join(IMPORTED), serde_json::to_vec(header)?)
+    }
+
     /// The records in the order in which the samples finished.
     ///
     /// # Errors
     /// [`RunDirError`] where the journal cannot be listed.
     pub fn records(&self) -> Result<Records, RunDirError> {
+        Ok(Records { stored: self.stored()? })
+    }
+
+    /// The same without transcripts: what an analysis reads, in a fraction of the time.
+    ///
+    /// # Errors
+    /// [`RunDirError`] where the journal cannot be listed.
+    pub fn records_without_events(&self) -> Result<RecordsWithoutEvents, RunDirError> {
+        let mut stored = self.stored()?;
+        stored.with_payload = false;
+        Ok(RecordsWithoutEvents { stored })
+    }
+
+    /// The samples as they are stored, in the order in which they finished.
+    ///
+    /// # Errors
+    /// [`RunDirError`] where the journal cannot be listed.
+    pub fn stored(&self) -> Result<StoredSamples, RunDirError> {
         let path = self.journal();
         let mut segments = segment_files(&path).map_err(|source| RunDirError::Read { path, source })?;
         segments.reverse();
         let segments = segments.into_iter().map(|(_, path)| path).collect();
-        Ok(Records { segments, present: None, torn_tail: None, is_over: false })
+        Ok(StoredSamples { segments, present: None, torn_tail: None, with_payload: true, is_over: false })
     }
 }
 
@@ -148,74 +196,140 @@ fn malformed(path: PathBuf, line: u64, error: &serde_json::Error) -> RunDirError
     RunDirError::Malformed { path, line, column: error.column(), problem }
 }
 
-/// Reads a journal record by record. After an error it ends.
-pub struct Records {
+/// Reads a journal entry by entry. After an error it ends.
+pub struct StoredSamples {
     /// Those still to come, last first.
     segments: Vec<PathBuf>,
-    present: Option<Segment>,
+    present: Option<SegmentReader>,
     torn_tail: Option<TornTail>,
+    with_payload: bool,
     is_over: bool,
 }
 
-struct Segment {
-    path: PathBuf,
-    reader: BufReader<File>,
-    line: u64,
-}
-
-impl Records {
-    /// The record that was cut short at the journal's end, where there is one; known once all records are read.
+impl StoredSamples {
+    /// The entry that was cut short at the journal's end, where there is one; known once all are read.
     #[must_use]
     pub fn torn_tail(&self) -> Option<&TornTail> {
         self.torn_tail.as_ref()
     }
 
-    fn next_record(&mut self) -> Result<Option<SampleRecord>, RunDirError> {
+    fn next_sample(&mut self) -> Result<Option<StoredSample>, RunDirError> {
         loop {
             let Some(mut segment) = self.present.take().map(Ok).or_else(|| self.open_next()).transpose()? else {
                 return Ok(None);
             };
-            let Some(line) = segment.next_line()? else { continue };
-            if !line.ends_with(b"\n") && self.segments.is_empty() {
-                let bytes = line.len() as u64;
-                self.torn_tail = Some(TornTail { path: segment.path, line: segment.line, bytes });
-                return Ok(None);
+            match segment.next_entry(self.with_payload) {
+                Ok(Next::End) => {}
+                Ok(Next::Sample(sample)) => {
+                    self.present = Some(segment);
+                    return Ok(Some(*sample));
+                }
+                Ok(Next::Torn(bytes)) if self.segments.is_empty() => {
+                    self.torn_tail = Some(TornTail { path: segment.path, entry: segment.number, bytes });
+                    return Ok(None);
+                }
+                Ok(Next::Torn(_)) => return Err(damaged(&segment, "it is cut off, and is not the journal's last")),
+                Err(SegmentError::Damaged(problem)) => return Err(damaged(&segment, problem)),
+                Err(SegmentError::Read(source)) => return Err(RunDirError::Read { path: segment.path, source }),
             }
-            let record =
-                serde_json::from_slice(&line).map_err(|error| malformed(segment.path.clone(), segment.line, &error))?;
-            self.present = Some(segment);
-            return Ok(Some(record));
         }
     }
 
-    fn open_next(&mut self) -> Option<Result<Segment, RunDirError>> {
+    fn open_next(&mut self) -> Option<Result<SegmentReader, RunDirError>> {
         let path = self.segments.pop()?;
-        Some(match File::open(&path) {
-            Ok(file) => Ok(Segment { path, reader: BufReader::new(file), line: 0 }),
-            Err(source) => Err(RunDirError::Read { path, source }),
-        })
+        Some(SegmentReader::open(&path).map_err(|source| RunDirError::Read { path, source }))
+    }
+
+    /// An error at the entry that was read last.
+    fn unreadable(&self, problem: String) -> RunDirError {
+        match &self.present {
+            Some(segment) => RunDirError::Damaged {
+                path: segment.path.clone(),
+                entry: segment.number.saturating_sub(1),
+                offset: segment.offset,
+                problem,
+            },
+            None => RunDirError::Damaged { path: PathBuf::new(), entry: 0, offset: 0, problem },
+        }
     }
 }
 
-impl Segment {
-    fn next_line(&mut self) -> Result<Option<Vec<u8>>, RunDirError> {
-        let mut line = Vec::new();
-        let read = self.reader.by_ref().take(RECORD_BYTES_MAX).read_until(b'\n', &mut line);
-        let read = read.map_err(|source| RunDirError::Read { path: self.path.clone(), source })?;
-        self.line += 1;
-        Ok((read > 0).then_some(line))
+fn damaged(segment: &SegmentReader, problem: impl Into<String>) -> RunDirError {
+    RunDirError::Damaged {
+        path: segment.path.clone(),
+        entry: segment.number,
+        offset: segment.offset,
+        problem: problem.into(),
     }
+}
+
+impl Iterator for StoredSamples {
+    type Item = Result<StoredSample, RunDirError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.is_over {
+            return None;
+        }
+        let sample = self.next_sample();
+        self.is_over = !matches!(sample, Ok(Some(_)));
+        sample.transpose()
+    }
+}
+
+/// Reads a journal record by record, transcripts included. After an error it ends.
+pub struct Records {
+    stored: StoredSamples,
+}
+
+impl Records {
+    /// See [`StoredSamples::torn_tail`].
+    #[must_use]
+    pub fn torn_tail(&self) -> Option<&TornTail> {
+        self.stored.torn_tail()
+    }
+
+    fn whole(&mut self, stored: StoredSample) -> Result<SampleRecord, RunDirError> {
+        let record = whole_record(stored).map_err(|problem| self.stored.unreadable(problem));
+        self.stored.is_over |= record.is_err();
+        record
+    }
+}
+
+/// A stored sample's record with its transcript.
+pub(crate) fn whole_record(stored: StoredSample) -> Result<SampleRecord, String> {
+    let document = stored.entry.unpack(&ReadLimits::default()).map_err(|error| error.to_string())?;
+    let sample = lenient::parse(&document).map_err(|error| error.to_string())?;
+    let context = SampleContext { run: stored.record.run, task: stored.record.task.clone() };
+    let whole = sample_in(sample, &context)?;
+    Ok(SampleRecord { events: whole.events, ..stored.record })
 }
 
 impl Iterator for Records {
     type Item = Result<SampleRecord, RunDirError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        if self.is_over {
-            return None;
-        }
-        let record = self.next_record();
-        self.is_over = !matches!(record, Ok(Some(_)));
-        record.transpose()
+        let stored = self.stored.next()?;
+        Some(stored.and_then(|stored| self.whole(stored)))
+    }
+}
+
+/// Reads a journal record by record, without transcripts. After an error it ends.
+pub struct RecordsWithoutEvents {
+    stored: StoredSamples,
+}
+
+impl RecordsWithoutEvents {
+    /// See [`StoredSamples::torn_tail`].
+    #[must_use]
+    pub fn torn_tail(&self) -> Option<&TornTail> {
+        self.stored.torn_tail()
+    }
+}
+
+impl Iterator for RecordsWithoutEvents {
+    type Item = Result<SampleRecord, RunDirError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        Some(self.stored.next()?.map(|stored| stored.record))
     }
 }

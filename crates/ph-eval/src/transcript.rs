@@ -23,6 +23,13 @@ impl Transcript {
         Self { clock, started_at, events: Vec::new(), open: Vec::new(), spans: 0 }
     }
 
+    /// A transcript that goes on after these events of an earlier one. Its spans are named so that they do not meet those.
+    #[must_use]
+    pub fn going_on(clock: Arc<dyn Clock>, events: Vec<Event>) -> Self {
+        let spans = u32::try_from(events.len()).unwrap_or(u32::MAX / 2);
+        Self { events, spans, ..Self::new(clock) }
+    }
+
     /// When the sample began.
     #[must_use]
     pub fn started_at(&self) -> Timestamp {

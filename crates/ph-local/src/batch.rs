@@ -4,6 +4,7 @@
 //! prompts, oldest first; a row's result depends only on its own sequence, so this order is free to change. Memory is
 //! bounded by the number of slots, each with a preallocated cache.
 
+use tokio::sync::mpsc::UnboundedSender;
 use tokio::sync::oneshot;
 
 use crate::LocalError;
@@ -17,6 +18,8 @@ use crate::sequence::{Prompt, Reply, Sequence};
 pub(crate) struct Job {
     pub(crate) prompt: Prompt,
     pub(crate) reply: oneshot::Sender<Result<Reply, LocalError>>,
+    /// Where pieces of the text go as they become certain; the last ones come with the reply. A context bounds them.
+    pub(crate) pieces: Option<UnboundedSender<String>>,
 }
 
 /// The sequences that one worker runs together.
@@ -37,6 +40,19 @@ struct Active {
     slot: usize,
     sequence: Sequence,
     reply: oneshot::Sender<Result<Reply, LocalError>>,
+    pieces: Option<UnboundedSender<String>>,
+}
+
+impl Active {
+    /// Hands on the text that became certain.
+    fn tell(&mut self) {
+        if let Some(pieces) = &self.pieces
+            && let Some(text) = self.sequence.fresh_text()
+        {
+            // A receiver that is gone has cancelled; the next step drops the sequence.
+            drop(pieces.send(text.to_owned()));
+        }
+    }
 }
 
 impl Batch {
@@ -61,7 +77,7 @@ impl Batch {
             self.caches.len() - 1
         });
         let sequence = Sequence::new(self.model.clone(), job.prompt);
-        self.active.push(Active { slot, sequence, reply: job.reply });
+        self.active.push(Active { slot, sequence, reply: job.reply, pieces: job.pieces });
     }
 
     /// One forward pass over at most [`ROWS`] rows; sends the replies that it finished.
@@ -103,7 +119,7 @@ impl Batch {
             slot: *slot,
             position: sequence.position() + n,
             token: *token,
-            wants_logits: n + 1 == pending.len(),
+            wants_logits: sequence.wants_logits(n),
         };
         pending.iter().enumerate().take(count).map(row).collect()
     }
@@ -112,17 +128,15 @@ impl Batch {
         let mut finished = Vec::new();
         let mut line = 0;
         for (n, count) in plan {
-            let sequence = &mut self.active[*n].sequence;
-            sequence.feed(*count);
-            if !sequence.pending().is_empty() {
-                continue;
-            }
-            match sequence.advance(self.forward.logits(line)) {
-                Ok(None) => {}
+            let active = &mut self.active[*n];
+            let wanted = (0..*count).filter(|place| active.sequence.wants_logits(*place)).count();
+            let logits = (line..line + wanted).map(|line| self.forward.logits(line));
+            match active.sequence.take(*count, logits) {
+                Ok(None) => active.tell(),
                 Ok(Some(reply)) => finished.push((*n, Ok(reply))),
                 Err(error) => finished.push((*n, Err(error))),
             }
-            line += 1;
+            line += wanted;
         }
         finished.sort_by_key(|(n, _)| std::cmp::Reverse(*n));
         for (n, result) in finished {

@@ -7,6 +7,7 @@
 
 mod batch;
 mod chat_template;
+mod completion;
 mod config;
 mod error;
 mod files;

@@ -1,4 +1,4 @@
-//! A loaded model as a [`ModelApi`]: worker threads own the forward passes, callers wait on a channel.
+//! A loaded model as a [`ModelApi`]: worker threads own the forward passes, callers wait on channels.
 //!
 //! Used by the engine through the trait. Dropping the runtime stops the workers; dropping a call's future cancels its
 //! sequence at the next step. It never retries and never shortens a prompt.
@@ -9,9 +9,10 @@ use std::thread::JoinHandle;
 use async_trait::async_trait;
 use ph_base::Digest;
 use ph_model::{
-    Message, ModelApi, ModelError, ModelErrorKind, ModelOutput, ModelReply, ModelRequest, Role, StopReason, TargetName,
-    TokenAlternative, TokenLogprob, ToolChoice, ToolDefinition, Usage,
+    CompletionApi, Message, ModelApi, ModelError, ModelErrorKind, ModelOutput, ModelReply, ModelRequest, OutputChunk,
+    OutputSink, Role, StopReason, TargetName, TokenAlternative, TokenLogprob, ToolChoice, ToolDefinition, Usage,
 };
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 
 use crate::LocalError;
@@ -22,7 +23,7 @@ use crate::model::LocalModel;
 use crate::queue::{Queue, Taken};
 use crate::sampler::{Scored, Settings};
 use crate::sequence::{Prompt, Reply};
-use crate::tool_call;
+use crate::tool_call::{self, TextBesideCalls};
 
 /// How a model is run.
 #[derive(Debug, Clone)]
@@ -95,7 +96,7 @@ impl LocalRuntime {
     async fn prepare(&self, request: &ModelRequest, tools: &[ToolDefinition]) -> Result<Prompt, LocalError> {
         let settings = Settings::new(&request.config, self.model.config().sampling)?;
         let tokens = self.model.prompt(&request.messages, tools).await?;
-        Ok(Prompt { tokens, settings })
+        Ok(Prompt { tokens, settings, scores_prompt: false, streams: false })
     }
 
     fn output(&self, reply: &Reply, calls_before: usize, has_tools: bool) -> ModelOutput {
@@ -117,11 +118,47 @@ impl LocalRuntime {
     }
 
     fn logprob(&self, scored: &Scored) -> TokenLogprob {
-        let named = |token, logprob| TokenAlternative { token: self.model.tokenizer().token_text(token), logprob };
-        TokenLogprob {
-            chosen: named(scored.token, scored.logprob),
-            top: scored.top.iter().map(|(token, logprob)| named(*token, *logprob)).collect(),
+        TokenLogprob { chosen: self.alternative((scored.token, scored.logprob)), top: self.alternatives(&scored.top) }
+    }
+
+    pub(crate) fn alternatives(&self, scored: &[(u32, f64)]) -> Vec<TokenAlternative> {
+        scored.iter().map(|scored| self.alternative(*scored)).collect()
+    }
+
+    fn alternative(&self, (token, logprob): (u32, f64)) -> TokenAlternative {
+        TokenAlternative { token: self.model.tokenizer().token_text(token), logprob }
+    }
+
+    /// Puts a prompt in the queue and waits for its reply.
+    async fn run(&self, prompt: Prompt) -> Result<Reply, ModelError> {
+        self.put(prompt, None).await.unwrap_or_else(|_| Err(ended())).map_err(|error| self.failed(&error))
+    }
+
+    /// The same; `told` hears the pieces of the text as they come and ends the call by returning `false`. What of the
+    /// reply's text it did not hear became certain only with the end.
+    pub(crate) async fn run_streamed(
+        &self,
+        prompt: Prompt,
+        mut told: impl FnMut(&str) -> bool + Send,
+    ) -> Result<Reply, ModelError> {
+        let (pieces, mut heard) = unbounded_channel();
+        let reply = self.put(Prompt { streams: true, ..prompt }, Some(pieces));
+        while let Some(piece) = heard.recv().await {
+            if !told(&piece) {
+                return Err(unwanted());
+            }
         }
+        reply.await.unwrap_or_else(|_| Err(ended())).map_err(|error| self.failed(&error))
+    }
+
+    fn put(
+        &self,
+        prompt: Prompt,
+        pieces: Option<UnboundedSender<String>>,
+    ) -> oneshot::Receiver<Result<Reply, LocalError>> {
+        let (reply, receiver) = oneshot::channel();
+        self.queue.put(Job { prompt, reply, pieces });
+        receiver
     }
 }
 
@@ -149,20 +186,68 @@ impl ModelApi for LocalRuntime {
         Some(self.model.context() as u64)
     }
 
+    fn completion(&self) -> Option<&dyn CompletionApi> {
+        Some(self)
+    }
+
     async fn generate(&self, request: &ModelRequest) -> Result<ModelReply, ModelError> {
         let tools = offered(request);
         let prompt = self.prepare(request, &tools).await.map_err(|error| self.failed(&error))?;
-        let (reply, receiver) = oneshot::channel();
-        self.queue.put(Job { prompt, reply });
-        let ended = LocalError::Worker { what: "has ended".to_owned() };
-        let reply = receiver.await.unwrap_or(Err(ended)).map_err(|error| self.failed(&error))?;
-        let calls_before = request.messages.iter().map(|message| message.tool_calls.len()).sum();
-        Ok(ModelReply { output: self.output(&reply, calls_before, !tools.is_empty()), exchange: None })
+        let reply = self.run(prompt).await?;
+        Ok(ModelReply { output: self.output(&reply, calls_in(request), !tools.is_empty()), exchange: None })
+    }
+
+    async fn stream(&self, request: &ModelRequest, sink: &mut dyn OutputSink) -> Result<ModelReply, ModelError> {
+        let tools = offered(request);
+        let prompt = self.prepare(request, &tools).await.map_err(|error| self.failed(&error))?;
+        let mut text = (!tools.is_empty()).then(TextBesideCalls::default);
+        let mut handed = 0;
+        let reply = self
+            .run_streamed(prompt, |piece| {
+                let certain = text.as_mut().map_or_else(|| piece.to_owned(), |text| text.push(piece));
+                handed += certain.len();
+                certain.is_empty() || sink.chunk(OutputChunk::Text(certain))
+            })
+            .await?;
+        let output = self.output(&reply, calls_in(request), !tools.is_empty());
+        finish(sink, (&output.message.text(), handed), (output.stop_reason, reply.stop_text.as_deref()))?;
+        Ok(ModelReply { output, exchange: None })
     }
 }
 
+/// Hands over what is left of `text` after its first bytes, and how the reply ended.
+pub(crate) fn finish(
+    sink: &mut dyn OutputSink,
+    (text, handed): (&str, usize),
+    (stop, stop_text): (StopReason, Option<&str>),
+) -> Result<(), ModelError> {
+    let rest = text.get(handed..).unwrap_or_default();
+    if !rest.is_empty() && !sink.chunk(OutputChunk::Text(rest.to_owned())) {
+        return Err(unwanted());
+    }
+    if let Some(stop_text) = stop_text {
+        sink.stop_text(stop_text);
+    }
+    sink.chunk(OutputChunk::End(stop));
+    Ok(())
+}
+
+/// The caller's sink wants no more: nobody reads this.
+pub(crate) fn unwanted() -> ModelError {
+    ModelError::new(ModelErrorKind::Unreachable, "the caller ended the call")
+}
+
+fn ended() -> LocalError {
+    LocalError::Worker { what: "has ended".to_owned() }
+}
+
+/// Tool calls in the conversation so far; the ids of new ones count on from there.
+fn calls_in(request: &ModelRequest) -> usize {
+    request.messages.iter().map(|message| message.tool_calls.len()).sum()
+}
+
 impl LocalRuntime {
-    fn failed(&self, error: &LocalError) -> ModelError {
+    pub(crate) fn failed(&self, error: &LocalError) -> ModelError {
         let kind = match error {
             LocalError::Prompt { .. } => ModelErrorKind::ContextTooLong,
             LocalError::Setting { .. } => ModelErrorKind::InvalidRequest,
@@ -170,6 +255,12 @@ impl LocalRuntime {
             _ => ModelErrorKind::Model,
         };
         ModelError::new(kind, format!("{error}; {}", error.hint()))
+    }
+
+    /// How many tokens the prompt of this conversation has.
+    pub(crate) fn prompt_tokens(&self, request: &ModelRequest) -> Result<usize, LocalError> {
+        let text = self.model.template().render(&request.messages, &offered(request))?;
+        Ok(self.model.tokenizer().encode(&text)?.len())
     }
 }
 

@@ -54,6 +54,7 @@ impl Settings {
         if let Some(text) = config.stop.iter().find(|text| text.is_empty() || text.len() > STOP_BYTES_MAX) {
             return refuse("stop", format!("has a text of `{}` bytes, not 1 to {STOP_BYTES_MAX}", text.len()));
         }
+        refuse_unsupported(config)?;
         Ok(Self {
             temperature,
             top_p,
@@ -62,6 +63,35 @@ impl Settings {
             max_tokens: config.max_tokens.map(|tokens| tokens as usize),
             stop: config.stop.clone(),
         })
+    }
+}
+
+/// Refuses what would change the reply and is not done here. How hard to think is no such thing: this runtime's models
+/// have no reasoning of their own.
+fn refuse_unsupported(config: &GenerateConfig) -> Result<(), LocalError> {
+    let penalty = |value: Option<f64>| value.is_some_and(|value| value != 0.0);
+    let asked = [
+        ("frequency_penalty", penalty(config.frequency_penalty)),
+        ("presence_penalty", penalty(config.presence_penalty)),
+        ("top_k", config.top_k.is_some()),
+        ("response_schema", config.response_schema.is_some()),
+    ];
+    match asked.into_iter().find(|(_, is_asked)| *is_asked) {
+        Some((field, _)) => Err(LocalError::Setting { field, what: "is not supported by this runtime".to_owned() }),
+        None => Ok(()),
+    }
+}
+
+impl Settings {
+    /// The same for raw text, where `max_tokens` may be 0: the prompt is then only read.
+    pub(crate) fn raw(config: &GenerateConfig, defaults: SamplingDefaults) -> Result<Self, LocalError> {
+        let reads_only = config.max_tokens == Some(0);
+        let checked = if reads_only { GenerateConfig { max_tokens: None, ..config.clone() } } else { config.clone() };
+        let mut settings = Self::new(&checked, defaults)?;
+        if reads_only {
+            settings.max_tokens = Some(0);
+        }
+        Ok(settings)
     }
 }
 
@@ -111,8 +141,8 @@ impl Sampler {
     }
 }
 
-/// The token with the largest logit; the lowest id where several have it.
-fn likeliest(logits: &[f32]) -> Result<u32, LocalError> {
+/// The token with the largest logit; the lowest id where several have it. Refuses a value that is not a number.
+pub(crate) fn likeliest(logits: &[f32]) -> Result<u32, LocalError> {
     let mut best = (0_u32, f32::NEG_INFINITY);
     for (token, logit) in (0_u32..).zip(logits) {
         if !logit.is_finite() {
@@ -235,7 +265,9 @@ mod tests {
             (GenerateConfig { max_tokens: Some(0), ..base.clone() }, "max_tokens"),
             (GenerateConfig { top_logprobs: Some(21), ..base.clone() }, "top_logprobs"),
             (GenerateConfig { stop: vec![String::new()], ..base.clone() }, "stop"),
-            (GenerateConfig { stop: vec!["x".into(); 65], ..base }, "stop"),
+            (GenerateConfig { stop: vec!["x".into(); 65], ..base.clone() }, "stop"),
+            (GenerateConfig { frequency_penalty: Some(0.5), ..base.clone() }, "frequency_penalty"),
+            (GenerateConfig { top_k: Some(5), ..base }, "top_k"),
         ];
         for (config, field) in cases {
             let message = Settings::new(&config, GREEDY).unwrap_err().to_string();

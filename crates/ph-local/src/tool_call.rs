@@ -30,8 +30,62 @@ pub(crate) fn split(reply: &str, calls_before: usize) -> (String, Vec<ToolCall>)
         rest = &rest[after..];
     }
     text.push_str(rest);
-    let text = if calls.is_empty() { text } else { text.trim().to_owned() };
+    if !calls.is_empty() {
+        // Only at the end: a reply that is streamed has its beginning out before the first call comes.
+        text.truncate(text.trim_end().len());
+    }
     (text, calls)
+}
+
+/// The part of a streamed reply's text that is certain to be text: no call, nor what may become one.
+#[derive(Debug, Default)]
+pub(crate) struct TextBesideCalls {
+    reply: String,
+    /// Bytes of `reply` that are decided.
+    decided: usize,
+    /// White space that is dropped if a call or the end follows.
+    space: String,
+}
+
+impl TextBesideCalls {
+    /// Adds to the reply and returns the text that became certain.
+    pub(crate) fn push(&mut self, piece: &str) -> String {
+        self.reply.push_str(piece);
+        let mut plain = std::mem::take(&mut self.space);
+        while let Some(text) = self.next_text() {
+            plain.push_str(&text);
+        }
+        self.space = plain.split_off(plain.trim_end().len());
+        plain
+    }
+
+    /// The next decided stretch of text; `None` where what follows is open.
+    fn next_text(&mut self) -> Option<String> {
+        let rest = &self.reply[self.decided..];
+        let Some(start) = rest.find(OPEN) else {
+            let certain = rest.len() - open_beginning(rest);
+            self.decided += certain;
+            return (certain > 0).then(|| rest[..certain].to_owned());
+        };
+        if start > 0 {
+            let text = rest[..start].to_owned();
+            self.decided += start;
+            return Some(text);
+        }
+        let length = rest[OPEN.len()..].find(CLOSE)?;
+        let end = OPEN.len() + length + CLOSE.len();
+        let text = match read(&rest[OPEN.len()..OPEN.len() + length], 0) {
+            Some(_) => String::new(),
+            None => rest[..end].to_owned(),
+        };
+        self.decided += end;
+        Some(text)
+    }
+}
+
+/// Bytes at the end of `text` that may become [`OPEN`].
+fn open_beginning(text: &str) -> usize {
+    (1..OPEN.len()).rev().find(|length| text.ends_with(&OPEN[..*length])).unwrap_or(0)
 }
 
 /// One call; `None` where no tool is named.
@@ -86,6 +140,31 @@ mod tests {
             "",
             &[("a", json!({}), false), ("weather", oslo, false)],
         );
+    }
+
+    #[test]
+    fn what_is_streamed_is_the_beginning_of_the_whole() {
+        for reply in [
+            "no call",
+            "  spaces  ",
+            r#" Look. <tool_call>{"name": "a"}</tool_call> and <tool_call>{"name": "b"}</tool_call> "#,
+            r#"<tool_call>{"name": "a"}</tool_call>"#,
+            "a <tool_call>{oops</tool_call> b < c <tool_",
+            "x <tool_call>{",
+            "é<tool_call",
+        ] {
+            for width in [1, 3, 1000] {
+                let mut stream = TextBesideCalls::default();
+                let characters: Vec<char> = reply.chars().collect();
+                let streamed: String =
+                    characters.chunks(width).map(|piece| stream.push(&piece.iter().collect::<String>())).collect();
+                let (whole, calls) = split(reply, 0);
+                assert!(whole.starts_with(&streamed), "{streamed:?} of {whole:?}");
+                if !calls.is_empty() {
+                    assert_eq!(streamed, whole, "all of it is known before the end");
+                }
+            }
+        }
     }
 
     #[test]

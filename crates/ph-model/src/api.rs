@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use ph_base::Digest;
 use serde::{Deserialize, Serialize};
 
+use crate::completion::CompletionApi;
 use crate::config::GenerateConfig;
 use crate::message::Message;
 use crate::output::{ModelOutput, StopReason};
@@ -145,6 +146,10 @@ pub enum OutputChunk {
 pub trait OutputSink: Send {
     /// Takes the next piece.
     fn chunk(&mut self, chunk: OutputChunk) -> bool;
+
+    /// Hears, before the end, which of the request's stop texts ended the reply; never called where the model's side
+    /// does not say.
+    fn stop_text(&mut self, _text: &str) {}
 }
 
 /// A model that can be asked.
@@ -164,6 +169,11 @@ pub trait ModelApi: Send + Sync {
 
     /// The most tokens that prompt and reply may have together, where known.
     fn context_tokens(&self) -> Option<u64> {
+        None
+    }
+
+    /// The door for raw prompts and for counting tokens, where the model has one.
+    fn completion(&self) -> Option<&dyn CompletionApi> {
         None
     }
 

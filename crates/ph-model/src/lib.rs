@@ -4,15 +4,18 @@
 //! cache, a replay) implements [`ModelApi`]; whoever needs a model takes `Arc<dyn ModelApi>` and knows nothing else.
 
 pub mod api;
+pub mod completion;
 pub mod config;
 pub mod message;
 pub mod output;
 pub mod target;
 pub mod tool;
+pub mod wire;
 
 pub use api::{Exchange, ModelApi, ModelError, ModelErrorKind, ModelReply, ModelRequest, OutputChunk, OutputSink};
-pub use config::GenerateConfig;
-pub use message::{Content, ContentPart, Message, Role};
+pub use completion::{CompletionApi, CompletionOutput, CompletionRequest, CompletionToken, NoSink, RawPrompt};
+pub use config::{GenerateConfig, ReasoningEffort, ResponseSchema};
+pub use message::{Content, ContentPart, KnownPart, Message, Role};
 pub use output::{ModelOutput, StopReason, TokenAlternative, TokenLogprob, Usage};
 pub use target::{TargetName, TargetNameError};
 pub use tool::{ToolCall, ToolChoice, ToolDefinition};

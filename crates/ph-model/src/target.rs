@@ -25,6 +25,8 @@ pub enum TargetName {
         /// The model's name there.
         model: String,
     },
+    /// `imported:NAME`: the model of an evaluation log made elsewhere, by the log's own name for it. Nothing reaches it.
+    Imported(String),
 }
 
 /// What was given names no target.
@@ -35,6 +37,25 @@ pub enum TargetName {
 pub struct TargetNameError(String);
 
 impl TargetName {
+    /// The target that an evaluation log made elsewhere names `model`: one of the forms where it is one, otherwise
+    /// [`TargetName::Imported`]. Control characters are replaced, and of a long name the beginning is kept.
+    #[must_use]
+    pub fn of_log(model: &str) -> Self {
+        const CHARS_MAX: usize = 200;
+        let name =
+            model.chars().take(CHARS_MAX).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect::<String>();
+        match name.parse() {
+            Ok(
+                target @ (TargetName::OpenAi(_)
+                | TargetName::Anthropic(_)
+                | TargetName::Google(_)
+                | TargetName::OpenAiApi { .. }),
+            ) => target,
+            _ if name.is_empty() => TargetName::Imported("unnamed".to_owned()),
+            _ => TargetName::Imported(name),
+        }
+    }
+
     /// Whether the target runs inside this process.
     #[must_use]
     pub fn is_in_process(&self) -> bool {
@@ -51,6 +72,7 @@ impl fmt::Display for TargetName {
             TargetName::Anthropic(name) => write!(f, "anthropic/{name}"),
             TargetName::Google(name) => write!(f, "google/{name}"),
             TargetName::OpenAiApi { service, model } => write!(f, "openai-api/{service}/{model}"),
+            TargetName::Imported(name) => write!(f, "imported:{name}"),
         }
     }
 }
@@ -65,6 +87,9 @@ impl FromStr for TargetName {
         }
         if let Some(dir) = text.strip_prefix("local:") {
             return if dir.is_empty() { Err(wrong()) } else { Ok(TargetName::Local(dir.to_owned())) };
+        }
+        if let Some(name) = text.strip_prefix("imported:") {
+            return if name.is_empty() { Err(wrong()) } else { Ok(TargetName::Imported(name.to_owned())) };
         }
         let (provider, name) = text.split_once('/').ok_or_else(wrong)?;
         if name.is_empty() {
@@ -128,9 +153,22 @@ mod tests {
             "anthropic/c",
             "google/g",
             "openai-api/acme/org/model",
+            "imported:mockllm/model",
         ] {
             assert_eq!(name.parse::<TargetName>().unwrap().to_string(), name);
         }
+    }
+
+    #[test]
+    fn any_name_in_a_log_is_a_target_that_reads_back() {
+        for model in
+            ["mockllm/model", "openai/gpt-4o", "", "reference/sound", "hf/a/b", "x\u{1b}[31m", "local:/etc", "none"]
+        {
+            let target = TargetName::of_log(model);
+            assert_eq!(target.to_string().parse::<TargetName>(), Ok(target.clone()), "{model}");
+            assert!(!target.is_in_process(), "{model}: a log cannot name a model of this machine");
+        }
+        assert_eq!(TargetName::of_log("openai/gpt-4o"), TargetName::OpenAi("gpt-4o".to_owned()));
     }
 
     #[test]

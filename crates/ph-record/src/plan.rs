@@ -4,6 +4,8 @@ use ph_base::{Digest, PlanId, Timestamp};
 use ph_model::TargetName;
 use serde::{Deserialize, Serialize};
 
+use crate::statement::Statement;
+
 /// Whether a run explores or confirms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -87,6 +89,9 @@ pub struct Plan {
     pub tasks: Vec<PlannedTask>,
     /// How the results will be judged.
     pub analysis: AnalysisPlan,
+    /// What those who run it state of themselves and of the access they were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub statement: Option<Statement>,
 }
 
 impl Plan {

@@ -5,7 +5,9 @@ use ph_model::{TargetName, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::origin::Origin;
 use crate::plan::RunKind;
+use crate::price::{BudgetUse, Price};
 use crate::sample_record::RecordedError;
 use crate::task_spec::TaskSpec;
 
@@ -17,7 +19,7 @@ pub enum RunStatus {
     Started,
     /// Every sample has a record.
     Success,
-    /// Interrupted; what is recorded stands.
+    /// Interrupted, or ended by its budget; what is recorded stands.
     Cancelled,
     /// The run itself failed, for instance because nothing could be recorded any more.
     Error,
@@ -61,6 +63,15 @@ pub struct RunManifest {
     /// Tokens of all calls.
     #[serde(default)]
     pub usage: Usage,
+    /// The price of the target's tokens; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub price: Option<Price>,
+    /// How far the budget was used, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<BudgetUse>,
+    /// Where it comes from, where it was not run here as it stands.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Why the run failed, where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<RecordedError>,
@@ -74,6 +85,12 @@ pub struct RunManifest {
 impl RunManifest {
     /// The version of the shape that this code writes.
     pub const VERSION: u32 = 1;
+
+    /// Whether the budget ended the run before all its samples were asked.
+    #[must_use]
+    pub fn is_ended_by_budget(&self) -> bool {
+        self.budget.is_some_and(|budget| budget.ended_run)
+    }
 
     /// Finished samples whose ending is an error.
     #[must_use]

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
-use ph_base::{Digest, RunId, Timestamp};
+use ph_base::{Digest, Money, RunId, Timestamp};
 use ph_model::{Message, ModelOutput, Usage};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -235,6 +235,9 @@ pub struct SampleRecord {
     /// Tokens of all its calls.
     #[serde(default)]
     pub usage: Usage,
+    /// What all its calls cost; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.

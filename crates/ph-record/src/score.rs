@@ -9,14 +9,18 @@ use serde_json::{Map, Value};
 pub enum ScoreValue {
     /// True or false.
     Bool(bool),
-    /// A number.
-    Number(f64),
+    /// A number. One that is not finite has no JSON: it is written as null, and null is read as "not a number".
+    Number(#[serde(deserialize_with = "number_or_null")] f64),
     /// A letter or another word.
     Text(String),
     /// Several values by name.
     Map(Map<String, Value>),
     /// Several values in order.
     List(Vec<Value>),
+}
+
+fn number_or_null<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 impl ScoreValue {
@@ -91,5 +95,13 @@ mod tests {
         assert_eq!(number("\"maybe\""), None);
         assert_eq!(number("{\"a\":1}"), None);
         assert_eq!(ScoreValue::Number(f64::NAN).as_number(), None);
+    }
+
+    #[test]
+    fn a_score_that_is_no_number_is_read_back_as_none() {
+        for odd in [f64::NAN, f64::INFINITY] {
+            let json = serde_json::to_string(&ScoreValue::Number(odd)).unwrap();
+            assert!(matches!(serde_json::from_str(&json).unwrap(), ScoreValue::Number(number) if number.is_nan()));
+        }
     }
 }

@@ -1,15 +1,22 @@
 //! The page: one HTML file that needs nothing else, neither script nor network.
 
 use askama::Template;
+use base64::Engine as _;
 use ph_analysis::{Finding, ReportData};
-use ph_record::{RunKind, TargetRole};
+use ph_base::Digest;
+use ph_record::TargetRole;
 
-use crate::rows::{
-    ComparisonGroup, RunRow, SearchRow, TranscriptGroup, comparison_groups, ending_names, instant, runs, search,
-    transcripts,
-};
-use crate::suite_view::{SuiteView, suite};
+use crate::contents::Contents;
+use crate::domain::{DomainView, domains};
+use crate::endpoint_view::{ConformanceView, CostView, conformance, costs};
+use crate::methods::{MethodRow, methods};
+use crate::provenance::{AccessRow, Fact, VariantRow, access, independence, times, variants};
+use crate::rows::{FailureRow, RunRow, TranscriptGroup, ending_names, failures, instant, runs, transcripts};
+use crate::sensitivity::{self, DifferenceRow, TreatmentRow};
 use crate::text::{Segment, segments, visible};
+
+/// The page's one style sheet; its hash stands in the page's policy, so it is printed exactly as it is.
+const CSS: &str = include_str!("../templates/report.css");
 
 /// The page could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -24,80 +31,132 @@ pub fn html(data: &ReportData) -> Result<String, ReportError> {
     Ok(page(data).render()?)
 }
 
-/// A name and what it is.
-struct Fact {
-    name: &'static str,
-    value: String,
-}
-
-/// A target's line.
-struct TargetRow {
-    name: String,
-    role: &'static str,
-    fingerprint: String,
-}
-
 #[derive(Template)]
 #[template(path = "report.html")]
 struct Page {
+    css: &'static str,
+    css_hash: String,
     title: String,
+    date: String,
+    program: String,
+    version: u32,
     lead: Vec<Segment>,
     problems: Vec<Vec<Segment>>,
     deviations: Vec<Vec<Segment>>,
-    facts: Vec<Fact>,
-    targets: Vec<TargetRow>,
-    suites: Vec<SuiteView>,
+    contents: Contents,
+    independence: Vec<Fact>,
+    access: Vec<AccessRow>,
+    variants: Vec<VariantRow>,
+    times: Vec<Fact>,
     findings: Vec<Vec<Segment>>,
     comparator: Option<String>,
-    comparisons: Vec<ComparisonGroup>,
+    not_shown: usize,
+    exploratory: bool,
     margin: String,
     level: String,
-    negatives: Vec<Vec<Segment>>,
     absolutes: Vec<Vec<Segment>>,
-    searches: Vec<SearchRow>,
+    domains: Vec<DomainView>,
+    conformance: Vec<ConformanceView>,
+    treatments: Vec<TreatmentRow>,
+    differences: Vec<DifferenceRow>,
     endings: Vec<String>,
     runs: Vec<RunRow>,
-    transcripts: Vec<TranscriptGroup>,
+    failures: Vec<FailureRow>,
+    costs: Option<CostView>,
+    harness: Vec<Fact>,
+    statistics: Vec<Fact>,
+    methods: Vec<MethodRow>,
     repeat: String,
-    plan_digest: String,
     seed: u64,
+    assessment: String,
+    plan: String,
+    plan_digest: String,
     limits: Vec<Vec<Segment>>,
-    program: String,
-    version: u32,
+    transcripts: Vec<TranscriptGroup>,
 }
 
 fn page(data: &ReportData) -> Page {
     let endings = ending_names(data);
+    let domains = domains(data);
+    let conformance: Vec<ConformanceView> = data.conformance.iter().flatten().map(conformance).collect();
+    let sentences = |texts: &[String]| texts.iter().map(|text| segments(text)).collect();
     Page {
+        css: CSS,
+        css_hash: base64::engine::general_purpose::STANDARD.encode(Digest::of(CSS.as_bytes()).bytes()),
         title: title(data),
-        lead: segments(&lead(data)),
-        problems: data.problems.iter().map(|problem| segments(&problem.text)).collect(),
-        deviations: data.deviations.iter().map(|text| segments(text)).collect(),
-        facts: facts(data),
-        targets: data.targets.iter().map(target).collect(),
-        suites: data.tasks.iter().enumerate().map(|(index, task)| suite(data, index, task)).collect(),
-        findings: by_target(data).into_iter().map(|finding| segments(&finding.sentence)).collect(),
-        comparator: data.comparator().map(|name| visible(&name.to_string())),
-        comparisons: comparison_groups(&data.comparisons, data.plan.margin),
-        margin: ph_analysis::points(data.plan.margin).trim_start_matches('+').replace(".0", ""),
-        level: ph_analysis::percent(1.0 - data.plan.alpha).replace(".0 %", " %"),
-        negatives: data.negatives.iter().map(|negative| segments(&negative.sentence)).collect(),
-        absolutes: data.absolutes.iter().map(|absolute| segments(&absolute.sentence)).collect(),
-        searches: data.searches.iter().map(search).collect(),
-        runs: runs(data, &endings),
-        endings,
-        transcripts: data.results.iter().filter_map(transcripts).collect(),
-        repeat: visible(&data.repeat),
-        plan_digest: data.plan.digest.to_string(),
-        seed: data.plan.seed,
-        limits: data.limits.iter().map(|text| segments(text)).collect(),
+        date: day(data),
         program: visible(&data.program),
         version: data.version,
+        lead: segments(&lead(data)),
+        problems: data.problems.iter().map(|problem| segments(&problem.text)).collect(),
+        deviations: sentences(&data.deviations),
+        contents: contents(data, &domains, !conformance.is_empty()),
+        independence: independence(data),
+        access: access(data),
+        variants: variants(data),
+        times: times(data),
+        findings: by_target(data).into_iter().map(|finding| segments(&finding.sentence)).collect(),
+        comparator: data.comparator().map(|name| visible(&name.to_string())),
+        not_shown: data.negatives.len(),
+        exploratory: data.plan.kind == ph_record::RunKind::Exploratory,
+        margin: margin(data),
+        level: level(data),
+        absolutes: data.absolutes.iter().map(|absolute| segments(&absolute.sentence)).collect(),
+        domains,
+        conformance,
+        treatments: sensitivity::treatments(data),
+        differences: sensitivity::differences(data),
+        runs: runs(data, &endings),
+        failures: data.results.iter().flat_map(failures).collect(),
+        endings,
+        costs: data.costs.as_ref().map(costs),
+        harness: harness(data),
+        statistics: statistics(data),
+        methods: methods(data),
+        repeat: visible(&data.repeat),
+        seed: data.plan.seed,
+        assessment: data.assessment.to_string(),
+        plan: data.plan.id.to_string(),
+        plan_digest: data.plan.digest.to_string(),
+        limits: sentences(&data.limits),
+        transcripts: data.results.iter().filter_map(transcripts).collect(),
     }
 }
 
+/// The sections in the order in which assessors' reports have them.
+fn contents(data: &ReportData, domains: &[DomainView], has_conformance: bool) -> Contents {
+    let text = |text: &str| text.to_owned();
+    let plain = |anchor: &str, title: &str| (text(anchor), text(title), Vec::new());
+    let mut sections = vec![
+        plain("independence", "Independence statement"),
+        plain("access", "Access given"),
+        plain("variants", "Variants and time"),
+    ];
+    if has_conformance {
+        sections.push(plain("conformance", "Conformance of the endpoints"));
+    }
+    sections.push(plain("findings", "Key findings"));
+    sections.extend(domains.iter().map(|domain| {
+        let suites = domain.suites.iter().map(|suite| (suite.anchor.clone(), suite.title.clone())).collect();
+        (domain.anchor.clone(), domain.title.clone(), suites)
+    }));
+    sections.push(plain("sensitivity", "Sensitivity"));
+    sections.push(plain("endings", "Endings and errors"));
+    if data.costs.is_some() {
+        sections.push(plain("costs", "Costs"));
+    }
+    sections.extend([
+        plain("harness", "Harness disclosure"),
+        plain("statistics", "Statistics"),
+        plain("repeat", "How to repeat it"),
+        plain("limits", "What this report does not show"),
+        plain("transcripts", "Transcripts"),
+    ]);
+    Contents::new(sections)
+}
+
 /// The findings in the order of the targets, so that what is said of one target stands together.
-fn by_target(data: &ReportData) -> Vec<&Finding> {
+pub(crate) fn by_target(data: &ReportData) -> Vec<&Finding> {
     let place = |finding: &Finding| data.targets.iter().position(|target| target.name == finding.target);
     let mut findings: Vec<&Finding> = data.findings.iter().collect();
     findings.sort_by_key(|finding| place(finding));
@@ -109,67 +168,92 @@ fn assessed(data: &ReportData) -> Vec<String> {
     targets.map(|target| target.name.to_string()).collect()
 }
 
-fn title(data: &ReportData) -> String {
+/// The report's title.
+pub(crate) fn title(data: &ReportData) -> String {
     match assessed(data).as_slice() {
         [one] => format!("Assessment of {}", visible(one)),
         targets => format!("Assessment of {} targets", targets.len()),
     }
 }
 
-fn lead(data: &ReportData) -> String {
+/// What was assessed, in one breath.
+pub(crate) fn lead(data: &ReportData) -> String {
     let targets: Vec<String> = assessed(data).iter().map(|name| format!("`{name}`")).collect();
     let against = data.comparator().map_or_else(
         || "There is no comparator, so that only absolute rates with bounds are given.".to_owned(),
         |name| format!("Each is compared with `{name}` on the same items."),
     );
     let suites = if data.tasks.len() == 1 { "1 suite".to_owned() } else { format!("{} suites", data.tasks.len()) };
-    format!(
-        "{} on {suites}, {} samples, {} of which ended in an error. {against}",
-        targets.join(", "),
-        data.samples(),
-        data.errors()
-    )
+    let errors = match data.errors() {
+        0 => "none of which ended in an error".to_owned(),
+        errors => format!("{errors} of which ended in an error"),
+    };
+    format!("{} on {suites}, {} samples, {errors}. {against}", targets.join(", "), data.samples())
 }
 
-fn facts(data: &ReportData) -> Vec<Fact> {
-    let plan = &data.plan;
-    let kind = match plan.kind {
-        RunKind::Exploratory => "exploratory: its differences suggest and confirm nothing",
-        RunKind::Confirmatory => "confirmatory: tests what the plan names, and only that",
-    };
-    let limit = plan.limit.map_or_else(|| "none".to_owned(), |limit| format!("{limit} items per suite"));
-    let rule = format!(
-        "a finding needs its adjusted {} interval to lie wholly beyond {} points on the side of the fault, and of a search \
-         also that against the target's own answers without the candidate; the intervals hold all together (Bonferroni), \
-         the p-values beside are adjusted by {} over all {} comparisons",
-        ph_analysis::percent(1.0 - plan.alpha).replace(".0 %", " %"),
-        ph_analysis::points(plan.margin).trim_start_matches('+').replace(".0", ""),
-        visible(&plan.correction),
-        data.comparisons.len()
-    );
-    let fact = |name, value| Fact { name, value };
+fn day(data: &ReportData) -> String {
+    instant(data.finished_at).chars().take(10).collect()
+}
+
+/// The margin in points.
+pub(crate) fn margin(data: &ReportData) -> String {
+    ph_analysis::points(data.plan.margin).trim_start_matches('+').replace(".0", "")
+}
+
+fn level(data: &ReportData) -> String {
+    ph_analysis::percent(1.0 - data.plan.alpha).replace(".0 %", " %")
+}
+
+/// What holds for every suite's harness.
+fn harness(data: &ReportData) -> Vec<Fact> {
+    let limit = data.plan.limit.map_or_else(|| "none".to_owned(), |limit| format!("{limit} items per suite"));
+    let retries = "one attempt per call; a call that fails ends its sample, and the ending says so";
     vec![
-        fact("Assessment", data.assessment.to_string()),
-        fact("Began", instant(data.started_at)),
-        fact("Ended", format!("{}{}", instant(data.finished_at), if data.interrupted { " (interrupted)" } else { "" })),
-        fact("Plan", plan.id.to_string()),
-        fact("Plan locked", instant(plan.created_at)),
-        fact("Plan digest", plan.digest.to_string()),
-        fact("Kind", kind.to_owned()),
-        fact("Compared", visible(&plan.comparison)),
-        fact("Rule", rule),
-        fact("Seed", plan.seed.to_string()),
-        fact("Limit", limit),
-        fact("Program", visible(&data.program)),
+        Fact::of("Program", visible(&data.program)),
+        Fact::of(
+            "Seed",
+            format!("{}; a sample's own seed follows from it, the task, the item and the epoch", data.plan.seed),
+        ),
+        Fact::of("Cut of the items", limit),
+        Fact::of("Attempts", retries.to_owned()),
+        Fact::of(
+            "Elicitation",
+            "what the solvers below do and nothing else; no effort at eliciting outside them is recorded".to_owned(),
+        ),
     ]
 }
 
-fn target(target: &ph_analysis::TargetSummary) -> TargetRow {
-    TargetRow {
-        name: visible(&target.name.to_string()),
-        role: if target.role == TargetRole::Comparator { "comparator" } else { "assessed" },
-        fingerprint: target.fingerprint.map_or_else(|| crate::rows::NONE.to_owned(), |digest| digest.to_string()),
-    }
+/// What was tested and by which rule.
+fn statistics(data: &ReportData) -> Vec<Fact> {
+    let plan = &data.plan;
+    let family = match data.comparisons.len() {
+        0 => "nothing is tested".to_owned(),
+        1 => "1 comparison".to_owned(),
+        count => format!("{count} comparisons, all of this assessment together"),
+    };
+    vec![
+        Fact::of(
+            "Estimated",
+            "generalised: limits cover drawing other items of the same kind; benchmark limits (other \
+             replies to these very items) stand beside them where epochs allow any"
+                .to_owned(),
+        ),
+        Fact::of("Compared", visible(&plan.comparison)),
+        Fact::of("Family of tests", family),
+        Fact::of("Adjusted by", visible(&plan.correction)),
+        Fact::of(
+            "Error rate",
+            format!("{} for the whole family", ph_analysis::percent(plan.alpha).replace(".0 %", " %")),
+        ),
+        Fact::of("Margin", format!("{} points", margin(data))),
+        Fact::of(
+            "Rule",
+            format!(
+                "a finding needs its adjusted {} interval to lie wholly beyond the margin, on the side that the task calls a fault",
+                level(data)
+            ),
+        ),
+    ]
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use ph_analysis::{
 use ph_base::Timestamp;
 use ph_record::{FaultDirection, RunStatus};
 
-use crate::chart::{self, Chart};
 use crate::text::visible;
 
 /// Stands where there is no value.
@@ -15,7 +14,6 @@ pub(crate) const NONE: &str = "–";
 /// The comparisons of one measure.
 pub(crate) struct ComparisonGroup {
     pub(crate) title: String,
-    pub(crate) task: String,
     pub(crate) fault: &'static str,
     pub(crate) rows: Vec<ComparisonRow>,
 }
@@ -32,26 +30,22 @@ pub(crate) struct ComparisonRow {
     pub(crate) detectable: String,
     pub(crate) outcome: &'static str,
     pub(crate) finding: bool,
-    pub(crate) chart: Option<Chart>,
 }
 
-/// The comparisons by task and measure, in the order in which they come.
-pub(crate) fn comparison_groups(comparisons: &[Comparison], margin: f64) -> Vec<ComparisonGroup> {
-    let groups = comparisons.chunk_by(|one, two| one.task == two.task && one.measure == two.measure);
-    let group = |group: &[Comparison]| {
+/// The comparisons of one task by measure, in the order in which they come.
+pub(crate) fn comparison_groups(comparisons: &[&Comparison], margin: f64) -> Vec<ComparisonGroup> {
+    let group = |group: &[&Comparison]| {
         let first = group.first()?;
         Some(ComparisonGroup {
             title: visible(&first.title),
-            task: visible(&first.task),
             fault: if first.fault == FaultDirection::Higher { "more" } else { "less" },
             rows: group.iter().map(|one| comparison(one, margin)).collect(),
         })
     };
-    groups.filter_map(group).collect()
+    comparisons.chunk_by(|one, two| one.measure == two.measure).filter_map(group).collect()
 }
 
 fn comparison(comparison: &Comparison, margin: f64) -> ComparisonRow {
-    let signed = if comparison.fault == FaultDirection::Higher { margin } else { -margin };
     let shown = comparison.adjusted_limits;
     ComparisonRow {
         target: visible(&comparison.target.to_string()),
@@ -76,7 +70,6 @@ fn comparison(comparison: &Comparison, margin: f64) -> ComparisonRow {
             Outcome::NotCompared => "not compared",
         },
         finding: comparison.outcome == Outcome::Finding,
-        chart: chart::difference(comparison.difference, shown, signed),
     }
 }
 
@@ -90,7 +83,6 @@ fn values(comparison: &Comparison) -> String {
 /// One search.
 pub(crate) struct SearchRow {
     pub(crate) target: String,
-    pub(crate) task: String,
     pub(crate) searched: String,
     pub(crate) grid: String,
     pub(crate) bound: String,
@@ -103,7 +95,6 @@ pub(crate) fn search(search: &SearchSummary) -> SearchRow {
     let best = search.best.as_deref().map(visible);
     SearchRow {
         target: visible(&search.target.to_string()),
-        task: visible(&search.task),
         searched: match search.candidates_total {
             Some(total) if total > search.candidates_searched => format!("{} of {total}", search.candidates_searched),
             _ => search.candidates_searched.to_string(),
@@ -176,8 +167,29 @@ fn run(result: &RunResult, names: &[String]) -> RunRow {
         endings: names.iter().map(|name| result.endings.get(name).copied().unwrap_or(0)).collect(),
         responses: responses.collect::<Vec<_>>().join(", "),
         tokens: result.usage.total_tokens(),
-        time: result.duration_ms.map_or_else(|| NONE.to_owned(), |ms| format!("{}.{} s", ms / 1_000, ms % 1_000 / 100)),
+        time: result.duration_ms.map_or_else(|| NONE.to_owned(), duration),
     }
+}
+
+/// Samples of one run that ended in the same error.
+pub(crate) struct FailureRow {
+    pub(crate) target: String,
+    pub(crate) task: String,
+    pub(crate) ending: String,
+    pub(crate) code: String,
+    pub(crate) samples: u64,
+}
+
+/// The errors of a run by ending and code.
+pub(crate) fn failures(result: &RunResult) -> Vec<FailureRow> {
+    let row = |failure: &ph_analysis::FailureCount| FailureRow {
+        target: visible(&result.target.to_string()),
+        task: visible(&result.task),
+        ending: visible(&failure.ending),
+        code: visible(&failure.code),
+        samples: failure.samples,
+    };
+    result.failures.iter().map(row).collect()
 }
 
 /// The transcripts of one run.
@@ -245,5 +257,15 @@ pub(crate) fn instant(at: Timestamp) -> String {
     match text.split_once('.') {
         Some((seconds, _)) => format!("{} UTC", seconds.replace('T', " ")),
         None => text,
+    }
+}
+
+/// A length of time as a person says it: `1.8 s`, `3 min 12 s`, `2 h 05 min`.
+pub(crate) fn duration(ms: u64) -> String {
+    let seconds = ms / 1_000;
+    match seconds {
+        0..60 => format!("{seconds}.{} s", ms % 1_000 / 100),
+        60..3_600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3_600, seconds % 3_600 / 60),
     }
 }

@@ -1,21 +1,31 @@
-//! One suite's section: what it measures, a row per target and measure, and the breakdown by group.
+//! One suite's section: what it asks, how, what came out and what to keep in mind.
 
-use ph_analysis::{Estimate, ReportData, RunResult, TaskSummary};
+use ph_analysis::{Comparison, Estimate, MeasureSummary, ReportData, RunResult, SearchSummary, TaskSummary, points};
 use ph_record::TargetRole;
 
-use crate::chart::{self, Chart};
-use crate::rows::{NONE, bound_text, value};
-use crate::text::visible;
+use crate::chart::{Chart, Entry, Mark, Scale, chart};
+use crate::harness::{HarnessRow, harness};
+use crate::rows::{ComparisonGroup, NONE, SearchRow, bound_text, comparison_groups, search, value};
+use crate::text::{Segment, paragraphs, segments, visible};
 
 /// A suite's section.
 pub(crate) struct SuiteView {
     pub(crate) anchor: String,
     pub(crate) name: String,
     pub(crate) title: String,
-    pub(crate) description: String,
+    pub(crate) description: Vec<Vec<Segment>>,
     pub(crate) facts: String,
+    pub(crate) size: String,
+    pub(crate) digest: String,
+    pub(crate) harness: Option<HarnessRow>,
+    pub(crate) findings: Vec<Vec<Segment>>,
+    pub(crate) negatives: Vec<Vec<Segment>>,
     pub(crate) measures: Vec<MeasureView>,
     pub(crate) group_by: Option<String>,
+    pub(crate) searches: Vec<SearchRow>,
+    pub(crate) forest: Option<Chart>,
+    pub(crate) comparisons: Vec<ComparisonGroup>,
+    pub(crate) caveats: Vec<Vec<Segment>>,
 }
 
 /// A measure over all targets.
@@ -23,6 +33,7 @@ pub(crate) struct MeasureView {
     pub(crate) title: String,
     pub(crate) note: String,
     pub(crate) searched: bool,
+    pub(crate) chart: Option<Chart>,
     pub(crate) rows: Vec<EstimateRow>,
     pub(crate) groups: Option<GroupTable>,
 }
@@ -36,9 +47,7 @@ pub(crate) struct EstimateRow {
     pub(crate) bound: String,
     pub(crate) items: String,
     pub(crate) left_out: String,
-    pub(crate) treatments: Vec<String>,
     pub(crate) benchmark: Option<String>,
-    pub(crate) chart: Option<Chart>,
 }
 
 /// A breakdown: groups down, targets across.
@@ -53,40 +62,64 @@ pub(crate) struct GroupRow {
     pub(crate) cells: Vec<String>,
 }
 
+type Found<'a> = Vec<(&'a RunResult, &'a Estimate)>;
+
 /// The section of the task at place `index`.
 pub(crate) fn suite(data: &ReportData, index: usize, task: &TaskSummary) -> SuiteView {
+    let anchor = format!("suite-{}", index + 1);
     let results: Vec<&RunResult> = data.results.iter().filter(|result| result.task == task.name).collect();
-    let measures = task.measures.iter().map(|measure| {
-        let all = results.iter().filter_map(|result| {
-            Some((*result, result.estimates.iter().find(|estimate| estimate.measure == measure.id)?))
-        });
-        let found: Vec<(&RunResult, &Estimate)> = all.collect();
-        MeasureView {
-            title: visible(&measure.title),
-            note: note(measure),
-            searched: measure.searched.is_some(),
-            rows: found.iter().map(|(result, estimate)| row(result, estimate)).collect(),
-            groups: groups(&found),
-        }
-    });
+    let compared: Vec<&Comparison> = data.comparisons.iter().filter(|one| one.task == task.name).collect();
+    let searches = data.searches.iter().filter(|one: &&SearchSummary| one.task == task.name);
+    let measures = task.measures.iter().enumerate();
+    let findings = data.findings.iter().filter(|one| one.task == task.name);
+    let negatives = data.negatives.iter().filter(|one| one.task == task.name);
     SuiteView {
-        anchor: format!("suite-{}", index + 1),
         name: visible(&task.name),
         title: visible(if task.title.is_empty() { &task.name } else { &task.title }),
-        description: visible(&task.description),
+        description: paragraphs(&task.description),
         facts: facts(task),
-        measures: measures.collect(),
+        size: size(task),
+        digest: task.digest.to_string(),
+        harness: harness(task),
+        findings: findings.map(|one| segments(&one.sentence)).collect(),
+        negatives: negatives.map(|one| segments(&one.sentence)).collect(),
+        measures: measures
+            .map(|(place, one)| measure(data, one, &results, format!("{anchor}-measure-{}", place + 1)))
+            .collect(),
         group_by: task.group_by.as_deref().map(visible),
+        searches: searches.map(search).collect(),
+        forest: forest(data, format!("{anchor}-differences"), &compared),
+        comparisons: comparison_groups(&compared, data.plan.margin),
+        caveats: task.caveats.iter().map(|text| segments(text)).collect(),
+        anchor,
     }
 }
 
 fn facts(task: &TaskSummary) -> String {
-    let domain = task.domain.as_ref().map_or_else(String::new, |domain| format!(" · domain {}", visible(domain)));
-    let epochs = if task.epochs == 1 { "1 epoch".to_owned() } else { format!("{} epochs", task.epochs) };
-    format!("version {}{domain} · at least {} items · {epochs}", visible(&task.version), task.samples)
+    format!("version {} · {}", visible(&task.version), size(task))
 }
 
-fn note(measure: &ph_analysis::MeasureSummary) -> String {
+fn size(task: &TaskSummary) -> String {
+    let epochs = if task.epochs == 1 { "1 epoch".to_owned() } else { format!("{} epochs", task.epochs) };
+    format!("at least {} items · {epochs}", task.samples)
+}
+
+fn measure(data: &ReportData, measure: &MeasureSummary, results: &[&RunResult], id: String) -> MeasureView {
+    let all = results
+        .iter()
+        .filter_map(|result| Some((*result, result.estimates.iter().find(|estimate| estimate.measure == measure.id)?)));
+    let found: Found<'_> = all.collect();
+    MeasureView {
+        title: visible(&measure.title),
+        note: note(measure),
+        searched: measure.searched.is_some(),
+        chart: rates(data, id, measure, &found),
+        rows: found.iter().map(|(result, estimate)| row(result, estimate)).collect(),
+        groups: groups(&found),
+    }
+}
+
+fn note(measure: &MeasureSummary) -> String {
     let fault = match measure.fault {
         Some(ph_record::FaultDirection::Higher) => "more than the comparator is a fault",
         Some(ph_record::FaultDirection::Lower) => "less than the comparator is a fault",
@@ -94,24 +127,62 @@ fn note(measure: &ph_analysis::MeasureSummary) -> String {
     };
     let compared = if measure.compared { "" } else { "; not compared" };
     let searched = if measure.searched.is_some() {
-        "; a search: its candidates are compared one by one above, and broken down one by one below"
+        "; a search: its candidates are compared and broken down one by one below"
     } else {
         ""
     };
     format!("{fault}{compared}{searched}")
 }
 
+/// A row per target; the band is the comparator's value with the margin on both sides.
+fn rates(data: &ReportData, id: String, measure: &MeasureSummary, found: &Found<'_>) -> Option<Chart> {
+    let is_comparator = |result: &RunResult| result.role == TargetRole::Comparator;
+    let centre = found.iter().find(|(result, _)| is_comparator(result)).and_then(|(_, estimate)| estimate.value);
+    let margin = data.plan.margin;
+    let band = centre.filter(|_| measure.compared).map(|centre| (centre - margin, centre + margin));
+    let entry = |(result, estimate): &(&RunResult, &Estimate)| Entry {
+        label: visible(&result.target.to_string()),
+        value: estimate.value.zip(estimate.limits),
+        text: value(estimate.value),
+        mark: if is_comparator(result) { Mark::Comparator } else { Mark::Plain },
+    };
+    let entries: Vec<Entry> = found.iter().map(entry).collect();
+    chart((id, format!("{}, by target", visible(&measure.title))), Scale::Rate, band, &entries)
+}
+
+/// Every comparison of the suite, a heading per measure; the band is the margin on both sides of no difference.
+fn forest(data: &ReportData, id: String, compared: &[&Comparison]) -> Option<Chart> {
+    let mut entries = Vec::new();
+    for group in compared.chunk_by(|one, two| one.measure == two.measure) {
+        let Some(first) = group.first() else { continue };
+        entries.push(Entry { label: visible(&first.title), value: None, text: String::new(), mark: Mark::Heading });
+        entries.extend(group.iter().map(|one| difference(one)));
+    }
+    let margin = data.plan.margin;
+    let title = "Paired differences to the comparator, in points".to_owned();
+    chart((id, title), Scale::Difference, Some((-margin, margin)), &entries)
+}
+
+fn difference(comparison: &Comparison) -> Entry {
+    let target = visible(&comparison.target.to_string());
+    Entry {
+        label: match &comparison.candidate {
+            Some(candidate) => format!("{target} {}", visible(candidate)),
+            None => target,
+        },
+        value: comparison.difference.zip(comparison.adjusted_limits),
+        text: comparison.difference.map_or_else(|| NONE.to_owned(), points),
+        mark: if comparison.outcome == ph_analysis::Outcome::Finding { Mark::Found } else { Mark::Plain },
+    }
+}
+
 fn row(result: &RunResult, estimate: &Estimate) -> EstimateRow {
-    let limits = estimate.limits;
     let interval = |limits: ph_analysis::Limits| format!("{} to {}", value(Some(limits.low)), value(Some(limits.high)));
-    let treatments = estimate.treatments.iter().map(|treatment| {
-        format!("{} ({} samples): {}", visible(&treatment.name), treatment.samples, value(treatment.value))
-    });
     EstimateRow {
         target: visible(&result.target.to_string()),
         comparator: result.role == TargetRole::Comparator,
         value: value(estimate.value),
-        interval: limits.map_or_else(|| NONE.to_owned(), interval),
+        interval: estimate.limits.map_or_else(|| NONE.to_owned(), interval),
         bound: estimate.bound.as_ref().map_or_else(|| NONE.to_owned(), bound_text),
         items: if estimate.clusters < estimate.observations {
             format!("{} ({} scores in {} groups)", estimate.items, estimate.observations, estimate.clusters)
@@ -119,14 +190,12 @@ fn row(result: &RunResult, estimate: &Estimate) -> EstimateRow {
             estimate.items.to_string()
         },
         left_out: (estimate.errors + estimate.unscored).to_string(),
-        treatments: treatments.collect(),
         benchmark: estimate.benchmark_limits.map(interval),
-        chart: chart::rate(estimate.value, limits),
     }
 }
 
 /// The breakdown; none where there are fewer than two groups.
-fn groups(found: &[(&RunResult, &Estimate)]) -> Option<GroupTable> {
+fn groups(found: &Found<'_>) -> Option<GroupTable> {
     let names: std::collections::BTreeSet<&str> =
         found.iter().flat_map(|(_, estimate)| &estimate.groups).map(|group| group.group.as_str()).collect();
     if names.len() < 2 {

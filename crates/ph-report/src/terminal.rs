@@ -45,6 +45,9 @@ pub fn text_table(data: &ReportData) -> String {
     list(&mut text, "problems", data.problems.iter().map(|problem| problem.text.as_str()));
     list(&mut text, "findings", data.findings.iter().map(|finding| finding.sentence.as_str()));
     list(&mut text, "bounds", data.absolutes.iter().map(|absolute| absolute.sentence.as_str()));
+    if let Some(costs) = &data.costs {
+        text.push_str(&crate::endpoint_text::costs_text(costs));
+    }
     if data.findings.is_empty() && !data.comparisons.is_empty() {
         text.push_str("\nno difference beyond the margin was shown; report.html gives the bound of each\n");
     }
@@ -132,7 +135,10 @@ mod tests {
             samples: 3,
             errors: 1,
             endings: [("completed".to_owned(), 2), ("model error".to_owned(), 1)].into(),
+            failures: Vec::new(),
             responses: std::collections::BTreeMap::new(),
+            fingerprint: None,
+            started_at: None,
             usage: Usage::default(),
             duration_ms: None,
             estimates: Vec::new(),

@@ -22,6 +22,23 @@ pub(crate) fn segments(sentence: &str) -> Vec<Segment> {
     parts.iter().enumerate().map(segment).filter(|segment| !segment.text.is_empty()).collect()
 }
 
+/// A text of several paragraphs, each cut at its back-ticks; empty lines part them.
+pub(crate) fn paragraphs(text: &str) -> Vec<Vec<Segment>> {
+    let mut all: Vec<String> = vec![String::new()];
+    for line in text.lines() {
+        match all.last_mut() {
+            Some(last) if !line.trim().is_empty() => {
+                if !last.is_empty() {
+                    last.push(' ');
+                }
+                last.push_str(line.trim());
+            }
+            _ => all.push(String::new()),
+        }
+    }
+    all.iter().filter(|paragraph| !paragraph.is_empty()).map(|paragraph| segments(paragraph)).collect()
+}
+
 /// The text with everything invisible or misleading written as `\u{…}`, cut at [`SHOWN_CHARS_MAX`] characters.
 /// Line feeds and tabs stay.
 pub(crate) fn visible(text: &str) -> String {
@@ -73,6 +90,13 @@ mod tests {
     fn long_texts_end_with_a_count() {
         let shown = visible(&"x".repeat(SHOWN_CHARS_MAX + 7));
         assert!(shown.ends_with("x […7 more characters]"));
+    }
+
+    #[test]
+    fn paragraphs_are_parted_by_empty_lines() {
+        let parts = paragraphs("one\ntwo `x`\n\n\n three\n");
+        assert_eq!(parts.len(), 2);
+        assert_eq!((parts[0][0].text.as_str(), parts[1][0].text.as_str()), ("one two ", "three"));
     }
 
     #[test]

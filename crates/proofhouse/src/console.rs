@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
+use ph_analysis::{CheckStatus, Conformance};
 use ph_assess::Progress;
 use ph_base::Digest;
 use ph_eval::Reporter;
@@ -34,6 +35,25 @@ impl Console {
 }
 
 impl Progress for Console {
+    fn checking(&self, target: &TargetName) {
+        self.say(&format!("checking {target}"));
+    }
+
+    fn checked(&self, seen: &Conformance) {
+        let count = |status| seen.count(status);
+        self.say(&format!(
+            "  {} checks passed, {} failed, {} not made; {} calls, {} tokens",
+            count(CheckStatus::Passed),
+            count(CheckStatus::Failed),
+            count(CheckStatus::NotChecked),
+            seen.calls.len(),
+            seen.tokens
+        ));
+        for check in seen.checks.iter().filter(|check| check.status == CheckStatus::Failed) {
+            self.say(&format!("  {} FAILED: {}", check.id, check.meaning));
+        }
+    }
+
     fn planned(&self, plan: &Plan, digest: &Digest) {
         self.say(&format!("plan {} locked, {digest}", plan.id));
         for target in &plan.targets {

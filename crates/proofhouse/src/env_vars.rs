@@ -3,5 +3,27 @@
 /// Any value: no colours (<https://no-color.org>).
 pub(crate) const NO_COLOR: &str = "NO_COLOR";
 
+/// The URL of a proxy for calls to endpoints. What other programs take (`HTTPS_PROXY`) is not read: a proxy that
+/// nobody named must not stand between an assessment and its target.
+pub(crate) const PROOFHOUSE_PROXY: &str = "PROOFHOUSE_PROXY";
+
 /// All of them, with what they do; `doctor` prints this.
-pub(crate) const ALL: [(&str, &str); 1] = [(NO_COLOR, "any value: no colours")];
+pub(crate) const ALL: [(&str, &str); 12] = [
+    (NO_COLOR, "any value: no colours"),
+    ("OPENAI_API_KEY", "key of `openai/NAME`"),
+    ("OPENAI_BASE_URL", "address of `openai/NAME`, ends in /v1"),
+    ("ANTHROPIC_API_KEY", "key of `anthropic/NAME`"),
+    ("ANTHROPIC_BASE_URL", "address of `anthropic/NAME`, without /v1"),
+    ("GOOGLE_API_KEY", "key of `google/NAME`"),
+    ("GEMINI_API_KEY", "key of `google/NAME`, where GOOGLE_API_KEY is not set"),
+    ("GOOGLE_BASE_URL", "address of `google/NAME`, ends in /v1beta"),
+    ("SERVICE_API_KEY", "key of `openai-api/SERVICE/NAME`: SERVICE in capitals, `-` as `_`"),
+    ("SERVICE_BASE_URL", "address of `openai-api/SERVICE/NAME`"),
+    ("PROOFHOUSE_OPENAI_API", "`chat` or `responses`: which API OpenAI's targets speak [default: chat]"),
+    (PROOFHOUSE_PROXY, "URL of a proxy for calls to endpoints; no other proxy variable is read"),
+];
+
+/// A variable's value; none where it is not set, empty or not text.
+pub(crate) fn read(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}

@@ -3,10 +3,14 @@
 mod cli;
 mod clock;
 mod console;
+mod endpoint_arguments;
 mod env_vars;
 mod exit_code;
 mod failure;
 mod output;
+mod run_argument;
+mod spending;
+mod statement;
 mod task_argument;
 
 use std::process::ExitCode;

@@ -61,6 +61,9 @@ impl Dispatcher<'_> {
             }
             let size = stream.round_size_hint();
             let Some(samples) = stream.next_round()? else { break };
+            if self.shared.meter.is_ended() {
+                return Ok(RunStatus::Cancelled);
+            }
             let samples_hint = size.map(|size| size.saturating_mul(u64::from(self.manifest.epochs)));
             self.emit(&RunEvent::RoundStarted { round, samples: samples_hint })?;
             let mut in_flight = InFlight::new();
@@ -88,7 +91,7 @@ impl Dispatcher<'_> {
         let mut is_source_over = false;
         let mut source_failure = None;
         loop {
-            while !is_source_over && in_flight.len() < self.max_connections && !self.cancellation.is_asked() {
+            while !is_source_over && in_flight.len() < self.max_connections && !self.starts_no_more() {
                 match jobs.next() {
                     Some(Ok(job)) => {
                         in_flight.spawn(run_sample(job, self.shared.clone()));
@@ -112,6 +115,11 @@ impl Dispatcher<'_> {
             None if is_source_over => Ok(RunStatus::Success),
             None => Ok(RunStatus::Cancelled),
         }
+    }
+
+    /// Whether no more samples are to be started: somebody asked for it, or the budget is at its end.
+    fn starts_no_more(&self) -> bool {
+        self.cancellation.is_asked() || self.shared.meter.is_ended()
     }
 
     /// Has a finished sample recorded, and only then counts it.
@@ -148,7 +156,10 @@ impl Dispatcher<'_> {
     }
 
     fn finish(&mut self, status: RunStatus) -> Result<RunManifest, RunError> {
-        self.manifest.status = status;
+        let was_cut_short = status == RunStatus::Cancelled && !self.cancellation.is_asked();
+        self.manifest.budget = self.shared.meter.budget_use(was_cut_short);
+        // A sample that the budget kept from its call was not asked, though the source had no more to give.
+        self.manifest.status = if self.manifest.is_ended_by_budget() { RunStatus::Cancelled } else { status };
         self.manifest.completed_at = Some(self.shared.clock.now());
         match self.emit(&RunEvent::RunFinished(Arc::new(self.manifest.clone()))) {
             Ok(()) => Ok(self.manifest.clone()),

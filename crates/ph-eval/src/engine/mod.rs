@@ -21,7 +21,8 @@ use crate::scorer::ScorerSet;
 use crate::solver::SolverChain;
 
 /// Runs a task on a target; every event goes to all recorders and then to all reporters. Must be called inside a tokio
-/// runtime. Returns the final manifest; its status is `success` or `cancelled`.
+/// runtime. Returns the final manifest; its status is `success` or `cancelled`; its `budget` says whether
+/// the budget cancelled it.
 ///
 /// # Errors
 /// [`RunError`] where the task cannot be made or read, or an event cannot be recorded; the run then ends with status
@@ -43,6 +44,7 @@ pub async fn run(
         scorers: ScorerSet::build(&spec.scorer)?,
         model: request.model.clone(),
         clock: request.clock.clone(),
+        meter: request.meter.clone(),
         halted: CancellationToken::new(),
         spec,
     };

@@ -8,6 +8,7 @@ use ph_model::{ModelApi, Usage};
 use ph_record::{RecordError, RunEvent, RunKind, RunManifest, RunStatus, TaskSource, TaskSourceError};
 use tokio_util::sync::CancellationToken;
 
+use crate::budget::Meter;
 use crate::parameters::StepError;
 
 /// What to run on whom.
@@ -32,6 +33,8 @@ pub struct RunRequest {
     pub epochs: Option<u32>,
     /// The most samples under way at once (at least 1).
     pub max_connections: usize,
+    /// Through which every call goes: price and budget.
+    pub meter: Meter,
     /// Ends the run early.
     pub cancellation: Cancellation,
 }
@@ -40,6 +43,7 @@ impl RunRequest {
     pub(super) fn manifest(&self, task_digest: Digest) -> RunManifest {
         let task = self.task.spec().clone();
         RunManifest {
+            origin: None,
             version: RunManifest::VERSION,
             id: self.id,
             plan: self.plan,
@@ -54,6 +58,8 @@ impl RunRequest {
             samples: 0,
             endings: BTreeMap::new(),
             usage: Usage::default(),
+            price: self.meter.price().cloned(),
+            budget: self.meter.budget_use(false),
             error: None,
             started_at: self.clock.now(),
             completed_at: None,

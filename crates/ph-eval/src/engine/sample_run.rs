@@ -12,6 +12,7 @@ use ph_record::{Ending, LimitKind, RecordedError, Response, SampleId, SampleReco
 use tokio_util::sync::CancellationToken;
 
 use super::jobs::Job;
+use crate::budget::Meter;
 use crate::generate::{Generate, Stop, panic_text};
 use crate::refusal::find_refusal;
 use crate::sample_state::SampleState;
@@ -31,9 +32,14 @@ pub(super) struct Shared {
     pub(super) scorers: ScorerSet,
     pub(super) model: Arc<dyn ModelApi>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) meter: Meter,
     /// Set when nothing more may be sent.
     pub(super) halted: CancellationToken,
 }
+
+/// A sampling seed is the sample's seed without its highest bit: APIs take a signed 64-bit number, and a target must
+/// get the same seed in this process and over HTTP.
+const SAMPLING_SEED_MAX: u64 = i64::MAX as u64;
 
 /// Runs one sample; `None` where the run ended first, so that it is not recorded.
 pub(super) async fn run_sample(job: Job, shared: Arc<Shared>) -> Option<SampleRecord> {
@@ -41,9 +47,11 @@ pub(super) async fn run_sample(job: Job, shared: Arc<Shared>) -> Option<SampleRe
     let mut state = SampleState::new(job.sample, job.epoch, seed);
     let mut transcript = Transcript::new(shared.clock.clone());
     init(&state, &mut transcript);
-    let config = GenerateConfig { seed: shared.spec.config.seed.or(Some(seed)), ..shared.spec.config.clone() };
+    let sampling = shared.spec.config.seed.or(Some(seed & SAMPLING_SEED_MAX));
+    let config = GenerateConfig { seed: sampling, ..shared.spec.config.clone() };
     let settings = (config, shared.spec.limits);
-    let mut generate = Generate::new(shared.model.clone(), settings, shared.halted.clone(), transcript);
+    let mut generate = Generate::new(shared.model.clone(), settings, shared.halted.clone(), transcript)
+        .with_meter(shared.meter.clone());
     let ending = solve(&shared, &mut state, &mut generate).await?;
     let scores = score(&shared, &ending, (&state, &mut generate.transcript)).await;
     Some(record(&shared, job.round, state, (generate, ending, scores)))
@@ -113,7 +121,7 @@ fn record(
     state: SampleState,
     (generate, ending, scores): (Generate, Ending, Scores),
 ) -> SampleRecord {
-    let usage = generate.usage();
+    let (usage, cost) = (generate.usage(), generate.cost());
     let transcript = generate.transcript;
     SampleRecord {
         id: SampleId::of(&shared.run, &shared.spec.name, &state.sample, (state.epoch, FIRST_ATTEMPT)),
@@ -126,6 +134,7 @@ fn record(
         scores: scores.given,
         labels: Vec::new(),
         usage,
+        cost,
         started_at: transcript.started_at(),
         completed_at: transcript.now(),
         events: transcript.into_events(),

@@ -171,6 +171,7 @@ pub(crate) fn request(task: Arc<dyn TaskSource>, model: Arc<dyn ModelApi>) -> Ru
         limit: None,
         epochs: None,
         max_connections: 4,
+        meter: ph_eval::Meter::default(),
         cancellation: Cancellation::default(),
     }
 }

@@ -40,8 +40,26 @@ async fn what_was_recorded_reads_back() {
         assert!(records.torn_tail().is_none());
         let wanted: Vec<_> = kept.records().iter().map(|record| record.as_ref().clone()).collect();
         assert_eq!(read, wanted);
-        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "no temporary file is left");
+        let light: Vec<_> = opened.records_without_events().unwrap().map(Result::unwrap).collect();
+        assert!(
+            light.iter().zip(&wanted).all(|(light, whole)| light.events.is_empty() && light.scores == whole.scores)
+        );
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 3, "manifest, journal, log, and no temporary file");
     }
+}
+
+/// Where the entries of a segment begin, and its end.
+fn entries(segment: &[u8]) -> Vec<usize> {
+    let mut at = 8;
+    let mut starts = vec![at];
+    while at < segment.len() {
+        let number = |from: usize, bytes: usize| {
+            segment[at + from..at + from + bytes].iter().rev().fold(0, |all, byte| all << 8 | usize::from(*byte))
+        };
+        at += 52 + number(6, 2) + number(8, 4) + number(24, 8);
+        starts.push(at);
+    }
+    starts
 }
 
 #[tokio::test]
@@ -50,13 +68,13 @@ async fn a_tail_torn_at_any_byte_is_left_out_and_reported() {
     let dir = recorded(parent.path(), u64::MAX).await;
     let segment = segments(&dir).remove(0);
     let whole = fs::read(&segment).unwrap();
-    let last_line = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
-    for end in (last_line..whole.len()).step_by(37).chain([last_line + 1, whole.len() - 1]) {
+    let last = entries(&whole)[SAMPLES - 1];
+    for end in (last..whole.len()).step_by(37).chain([last + 1, whole.len() - 1]) {
         fs::write(&segment, &whole[..end]).unwrap();
         let mut records = dir.records().unwrap();
         assert_eq!(records.by_ref().map(Result::unwrap).count(), SAMPLES - 1, "{end}");
-        let torn = records.torn_tail().map(|tail| (tail.line, tail.bytes));
-        let wanted = (end > last_line).then_some((SAMPLES as u64, (end - last_line) as u64));
+        let torn = records.torn_tail().map(|tail| (tail.entry, tail.bytes));
+        let wanted = (end > last).then_some((SAMPLES as u64, (end - last) as u64));
         assert_eq!(torn, wanted);
     }
 }
@@ -66,18 +84,24 @@ async fn other_damage_is_an_error_with_its_place() {
     let parent = tempfile::tempdir().unwrap();
     let dir = recorded(parent.path(), 1).await;
     let third = segments(&dir).remove(2);
-    let whole = fs::read_to_string(&third).unwrap();
+    let whole = fs::read(&third).unwrap();
+    let flipped = |at: usize| {
+        let mut damaged = whole.clone();
+        damaged[at] ^= 1;
+        damaged
+    };
+    let old = b"{\"id\":3}\n{\"id\":4}\n".to_vec();
     for damaged in
-        ["{\"id\":3}\n".to_owned(), "\n".to_owned(), whole.trim_end().to_owned() + "x\n", whole[..40].to_owned()]
+        [old, flipped(9), flipped(40), flipped(65), flipped(100), flipped(whole.len() - 3), whole[..40].to_owned()]
     {
         fs::write(&third, &damaged).unwrap();
         let read: Vec<_> = dir.records().unwrap().collect();
         assert_eq!(read.len(), 3, "it ends at the error");
         match &read[2] {
-            Err(error @ RunDirError::Malformed { line: 1, .. }) => {
-                assert!(error.to_string().contains("000003.seg` line 1"), "{error}");
+            Err(error @ RunDirError::Damaged { entry: 1, .. }) => {
+                assert!(error.to_string().contains("000003.seg` is damaged at entry 1"), "{error}");
             }
-            other => panic!("{damaged}: {other:?}"),
+            other => panic!("{other:?}"),
         }
     }
     fs::write(dir.path().join("run.json"), "{\n}").unwrap();
@@ -132,10 +156,56 @@ async fn no_damaged_byte_makes_the_reader_panic() {
     let dir = recorded(parent.path(), u64::MAX).await;
     let segment = segments(&dir).remove(0);
     let whole = fs::read(&segment).unwrap();
-    for (at, byte) in (0..whole.len()).step_by(101).zip([0, b'\n', b'"', 0xff, b'{', b'9'].into_iter().cycle()) {
+    for (at, byte) in (0..whole.len()).step_by(61).zip([0, b'\n', b'"', 0xff, b'{', b'9'].into_iter().cycle()) {
         let mut damaged = whole.clone();
         damaged[at] = byte;
         fs::write(&segment, &damaged).unwrap();
         assert!(dir.records().unwrap().count() <= SAMPLES + 1);
+    }
+}
+
+#[tokio::test]
+async fn the_log_of_a_run_holds_its_records() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = recorded(&parent.path().join("runs"), 1).await;
+    let records: Vec<_> = dir.records().unwrap().map(Result::unwrap).collect();
+    let log = ph_evallog::EvalLog::open(&dir.path().join("log-000.eval")).unwrap();
+    let context = ph_evallog::SampleContext { run: records[0].run, task: records[0].task.clone() };
+    let places = log.samples().unwrap();
+    let read: Vec<_> =
+        places.iter().map(|place| ph_evallog::sample_in(log.sample_at(place).unwrap(), &context).unwrap()).collect();
+    assert_eq!(read, records);
+    let request =
+        ph_eval::ImportRequest { log: log.path(), runs: &parent.path().join("again"), limits: Default::default() };
+    let imported = ph_eval::import_log(&request).unwrap();
+    let manifest = dir.manifest().unwrap();
+    assert_eq!((imported.id, imported.samples, &imported.endings), (manifest.id, manifest.samples, &manifest.endings));
+    assert!(ph_eval::import_log(&request).unwrap_err().to_string().contains("cannot make the run directory"));
+    let again = RunDir::open(parent.path().join("again").join(imported.id.to_string())).unwrap();
+    assert_eq!(again.records().unwrap().map(Result::unwrap).collect::<Vec<_>>(), records);
+}
+
+#[tokio::test]
+async fn replies_are_scored_again_without_the_model() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = recorded(&parent.path().join("runs"), u64::MAX).await;
+    let request = ph_eval::RescoreRequest {
+        source: &dir,
+        scorers: vec![ph_record::SolverSpec::Name("refusal".to_owned())],
+        runs: &parent.path().join("again"),
+        id: run_id(),
+        clock: std::sync::Arc::new(ph_testkit::FixedClock::at(ph_base::Timestamp(9))),
+        program: "test 1".to_owned(),
+    };
+    let manifest = ph_eval::rescore(&request).await.unwrap();
+    assert_eq!(manifest.samples, SAMPLES as u64);
+    assert_eq!(manifest.origin.as_ref().unwrap().kind, ph_record::OriginKind::Rescored);
+    let again = RunDir::open(parent.path().join("again").join(manifest.id.to_string())).unwrap();
+    let old: Vec<_> = dir.records().unwrap().map(Result::unwrap).collect();
+    for (record, old) in again.records().unwrap().map(Result::unwrap).zip(&old) {
+        assert_eq!(record.scores.keys().collect::<Vec<_>>(), ["refusal"]);
+        assert_eq!((&record.output, &record.messages), (&old.output, &old.messages));
+        assert!(record.events.len() > old.events.len(), "the new scores are in the transcript");
+        assert_eq!(record.events[..old.events.len()], old.events);
     }
 }

@@ -8,4 +8,5 @@ mod bad_input;
 mod batching;
 mod generate;
 mod references;
+mod stream;
 mod tiny;

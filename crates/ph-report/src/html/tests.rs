@@ -6,8 +6,8 @@ use ph_analysis::{AnalysisInput, ReportData, Run, RunTable, analyse};
 use ph_base::{AssessmentId, Digest, PlanId, RunId, Timestamp};
 use ph_model::{Message, TargetName, ToolCall, Usage};
 use ph_record::{
-    AnalysisPlan, Ending, Expected, Plan, PlannedTarget, PlannedTask, RecordedError, Response, RunManifest, RunStatus,
-    SampleId, SampleInput, SampleRecord, Score, TaskSpec,
+    AccessLevel, AccessStatement, AnalysisPlan, Ending, Expected, Plan, PlannedTarget, PlannedTask, RecordedError,
+    Response, RunKind, RunManifest, RunStatus, SampleId, SampleInput, SampleRecord, Score, Statement, TaskSpec,
 };
 use scraper::{Html, Selector};
 
@@ -82,6 +82,7 @@ fn record(number: usize, text: &str, faulty: bool) -> SampleRecord {
         scores: BTreeMap::from([("complied".to_owned(), Score::of(faulty, text))]),
         labels: Vec::new(),
         usage: Usage::default(),
+        cost: None,
         started_at: Timestamp(1),
         completed_at: Timestamp(2),
         events: Vec::new(),
@@ -96,6 +97,7 @@ fn run(target: &TargetName, number: u8, records: &[SampleRecord]) -> Run {
         table.observe(record);
     }
     let manifest = RunManifest {
+        origin: None,
         version: 1,
         id: RunId::new(Timestamp(1_795_333_411_250), [number; 10]),
         plan: None,
@@ -111,6 +113,8 @@ fn run(target: &TargetName, number: u8, records: &[SampleRecord]) -> Run {
         samples: records.len() as u64,
         endings: BTreeMap::new(),
         usage: Usage::default(),
+        price: None,
+        budget: None,
         error: None,
         started_at: Timestamp(1_795_333_411_250),
         completed_at: Some(Timestamp(1_795_333_412_250)),
@@ -146,6 +150,7 @@ fn input(targets: &[(TargetName, TargetRole)], runs: Vec<Run>) -> AnalysisInput 
             correction: "holm".to_owned(),
             comparison: "paired".to_owned(),
         },
+        statement: None,
     };
     AnalysisInput {
         assessment: AssessmentId::new(Timestamp(1_795_333_411_000), [2; 10]),
@@ -217,9 +222,14 @@ fn the_page_needs_nothing_from_outside_and_its_policy_says_so() {
     let page = Html::parse_document(&text);
     let policy = Selector::parse("meta[http-equiv='Content-Security-Policy']").unwrap();
     let content = page.select(&policy).next().and_then(|meta| meta.value().attr("content")).unwrap();
-    assert!(content.starts_with("default-src 'none'; style-src 'unsafe-inline'; img-src data:"));
-    let css = include_str!("../../templates/report.css");
-    assert!(!css.contains("url(") && !css.contains("@import"));
+    let style = page.select(&Selector::parse("style").unwrap()).next().unwrap().text().collect::<String>();
+    let hash = base64::engine::general_purpose::STANDARD.encode(Digest::of(style.as_bytes()).bytes());
+    assert_eq!(
+        content,
+        format!("default-src 'none'; style-src 'sha256-{hash}'; base-uri 'none'; form-action 'none'"),
+        "the hash is that of the style element as a browser reads it"
+    );
+    assert!(!CSS.contains("url(") && !CSS.contains("@import") && !CSS.contains("</"));
 }
 
 #[test]
@@ -229,9 +239,18 @@ fn the_page_can_be_read_without_eyes() {
     assert_eq!(count(&page, "html[lang]"), 1);
     assert_eq!(count(&page, "h1"), 1);
     assert_eq!(count(&page, "th:not([scope])"), 0);
-    assert_eq!(count(&page, "svg:not([aria-hidden])"), 0);
+    assert!(count(&page, "svg") >= 2, "one of the measure, one of the differences");
+    assert_eq!(count(&page, "svg:not([role=img][aria-labelledby])"), 0);
+    for svg in page.select(&Selector::parse("svg").unwrap()) {
+        for id in svg.value().attr("aria-labelledby").unwrap().split(' ') {
+            assert_eq!(count(&page, &format!("[id='{id}']")), 1, "{id}");
+        }
+    }
+    assert_eq!(count(&page, "main"), 1);
+    assert_eq!(count(&page, "a.skip[href='#main']"), 1);
+    assert_eq!(count(&page, ".wide:not([tabindex])"), 0, "whatever scrolls can be reached by key");
     let mut level = 1;
-    for heading in page.select(&Selector::parse("h1, h2, h3, h4").unwrap()) {
+    for heading in page.select(&Selector::parse("h1, h2, h3, h4, h5").unwrap()) {
         let next: u32 = heading.value().name()[1..].parse().unwrap();
         assert!(next <= level + 1, "a heading is skipped");
         level = next;
@@ -239,7 +258,7 @@ fn the_page_can_be_read_without_eyes() {
     let targets: Vec<&str> =
         page.select(&Selector::parse("a[href]").unwrap()).filter_map(|link| link.value().attr("href")).collect();
     for target in targets {
-        assert_eq!(count(&page, target), 1, "{target}");
+        assert_eq!(count(&page, &format!("[id='{}']", &target[1..])), 1, "{target}");
     }
 }
 
@@ -265,4 +284,133 @@ fn the_terminal_gets_no_control_characters() {
     let text = crate::text_table(&hostile_report());
     assert_eq!(text.chars().find(|character| character.is_control() && *character != '\n'), None);
     assert!(text.contains("reference/sound") && text.contains("problems:"));
+}
+
+/// The text of the section under this anchor.
+fn section(page: &Html, anchor: &str) -> String {
+    let selector = Selector::parse(&format!("section[aria-labelledby='{anchor}']")).unwrap();
+    let found = page.select(&selector).next().unwrap_or_else(|| panic!("no section {anchor}"));
+    found.text().collect::<Vec<_>>().join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn sections_stand_in_the_order_of_the_contents() {
+    let page = Html::parse_document(&html(&hostile_report()).unwrap());
+    let read = |selector: &str, attribute: &str| -> Vec<String> {
+        let selector = Selector::parse(selector).unwrap();
+        let value = |element: scraper::ElementRef<'_>| element.value().attr(attribute).unwrap().to_owned();
+        page.select(&selector).map(value).collect()
+    };
+    let listed: Vec<String> = read(".toc > li > a", "href").iter().map(|target| target[1..].to_owned()).collect();
+    assert_eq!(listed, read("main section", "aria-labelledby"));
+    assert_eq!(
+        listed,
+        [
+            "independence",
+            "access",
+            "variants",
+            "findings",
+            "domain-1",
+            "sensitivity",
+            "endings",
+            "harness",
+            "statistics",
+            "repeat",
+            "limits",
+            "transcripts"
+        ]
+    );
+}
+
+#[test]
+fn what_nobody_stated_is_printed_as_not_stated() {
+    let page = Html::parse_document(&html(&hostile_report()).unwrap());
+    let text = section(&page, "independence");
+    assert!(text.contains("Run by not stated") && text.contains("Paid for by not stated"), "{text}");
+    assert!(section(&page, "access").contains("in this process, from a model directory not stated"));
+}
+
+#[test]
+fn what_was_stated_is_printed_as_it_was() {
+    let mut data = hostile_report();
+    let access = AccessStatement {
+        target: data.targets[1].name.clone(),
+        level: Some(AccessLevel::Al2),
+        checkpoint: Some("rc-3 <b>".to_owned()),
+        safeguards: None,
+        window: Some("2026-06-01 to 2026-06-30".to_owned()),
+        given: vec!["raw reasoning".to_owned()],
+        not_given: vec!["weights: refused, trade secret".to_owned()],
+    };
+    data.statement = Some(Statement {
+        run_by: Some("An Institute".to_owned()),
+        paid_by: Some("  ".to_owned()),
+        influence: None,
+        access: vec![access],
+    });
+    let page = Html::parse_document(&html(&data).unwrap());
+    let text = section(&page, "independence");
+    assert!(text.contains("Run by An Institute") && text.contains("Paid for by not stated"), "{text}");
+    let text = section(&page, "access");
+    assert!(text.contains("AL2, grey box raw reasoning weights: refused, trade secret"), "{text}");
+    let text = section(&page, "variants");
+    assert!(text.contains("rc-3 <b>") && text.contains("2026-06-01 to 2026-06-30"), "{text}");
+}
+
+#[test]
+fn errors_are_counted_and_their_treatments_printed() {
+    let page = Html::parse_document(&html(&hostile_report()).unwrap());
+    assert!(section(&page, "endings").contains("provider error broken<script> 2"));
+    assert!(
+        section(&page, "sensitivity").contains("errors counted as the fault 2"),
+        "{}",
+        section(&page, "sensitivity")
+    );
+}
+
+#[test]
+fn every_chart_has_its_table_beneath() {
+    let page = Html::parse_document(&html(&hostile_report()).unwrap());
+    let tables = count(&page, "figure + .wide > table");
+    assert_eq!((tables, count(&page, "figure")), (count(&page, "svg"), count(&page, "svg")));
+}
+
+/// A small report whose every text is ours.
+fn plain_report() -> ReportData {
+    let (sound, other) = (TargetName::Reference("sound".to_owned()), TargetName::Reference("other".to_owned()));
+    let records = |faulty: bool| -> Vec<SampleRecord> {
+        let record = |number| record(number, "no", faulty && number % 2 == 0);
+        (0..60).filter(|number| number % 5 != 4).map(record).collect()
+    };
+    let targets = [(sound.clone(), TargetRole::Comparator), (other.clone(), TargetRole::Assessed)];
+    let mut input = input(&targets, vec![run(&sound, 1, &records(false)), run(&other, 2, &records(true))]);
+    input.interrupted = false;
+    analyse(&input)
+}
+
+#[test]
+fn the_page_of_a_small_report() {
+    let text = html(&plain_report()).unwrap();
+    let from = text.find("<body>").unwrap();
+    insta::assert_snapshot!("page", &text[from..]);
+}
+
+#[test]
+fn the_summary_of_a_small_report() {
+    insta::assert_snapshot!("summary", crate::markdown(&plain_report()));
+}
+
+#[test]
+fn the_summary_of_a_hostile_report_has_no_markup_of_the_targets() {
+    use pulldown_cmark::{Event, Options, Parser, Tag};
+    let text = crate::markdown(&hostile_report());
+    for event in Parser::new_ext(&text, Options::all()) {
+        let markup = matches!(
+            event,
+            Event::Html(_) | Event::InlineHtml(_) | Event::Start(Tag::Link { .. } | Tag::Image { .. } | Tag::HtmlBlock)
+        );
+        assert!(!markup, "{event:?}");
+    }
+    assert_eq!(text.chars().find(|character| character.is_control() && *character != '\n'), None);
+    assert!(text.contains("## Key findings") && text.len() < 50_000, "{}", text.len());
 }

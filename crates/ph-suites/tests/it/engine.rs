@@ -33,6 +33,7 @@ fn records(suite: &str, limit: Option<u64>, script: fn(&ModelRequest) -> String)
         limit,
         epochs: None,
         max_connections: 4,
+        meter: ph_eval::Meter::default(),
         cancellation: Cancellation::default(),
     };
     let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(Kept(Arc::clone(&kept)))];

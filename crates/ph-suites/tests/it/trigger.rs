@@ -95,6 +95,7 @@ fn record(sample: Sample, round: u32, complied: bool) -> SampleRecord {
         scores: BTreeMap::from([("complied".to_owned(), score)]),
         labels: Vec::new(),
         usage: Usage::default(),
+        cost: None,
         started_at: Timestamp(1),
         completed_at: Timestamp(1),
         events: Vec::new(),

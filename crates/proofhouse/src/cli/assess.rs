@@ -4,17 +4,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use ph_assess::{AssessRequest, Assessed, REFERENCE_COMPARATOR, assess};
+use ph_assess::{AssessRequest, Assessed, ConformanceOptions, REFERENCE_COMPARATOR, assess};
 use ph_base::Clock;
 use ph_model::TargetName;
-use ph_record::{RunStatus, TaskSource};
+use ph_record::{RunStatus, Statement, TaskSource};
 
-use super::work::{assess_failure, block_on, house, target_name};
+use super::work::{assess_failure, block_on, house_reaching, target_name};
 use crate::clock::SystemClock;
 use crate::console::Console;
+use crate::endpoint_arguments::EndpointArguments;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
 use crate::output;
+use crate::spending::SpendingArguments;
+use crate::statement::statement;
 use crate::task_argument::task;
 
 const AFTER_HELP: &str = "\
@@ -29,7 +32,8 @@ Examples:
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The target: `reference` (all of them), `reference/NAME` or `local:DIR`
+    /// The target: `reference` (all of them), `reference/NAME`, `local:DIR`, `openai/NAME`, `anthropic/NAME`,
+    /// `google/NAME` or `openai-api/SERVICE/NAME`
     #[arg(default_value = "reference")]
     target: String,
     /// A suite's name or a task file; may be repeated [default: all suites]
@@ -56,12 +60,22 @@ pub(crate) struct Arguments {
     /// A difference is a finding only if its adjusted interval lies beyond this many points
     #[arg(long, value_name = "POINTS", default_value_t = 10.0, value_parser = margin)]
     margin: f64,
+    /// Do not check endpoints first (`proofhouse model check`)
+    #[arg(long)]
+    no_check: bool,
+    #[command(flatten)]
+    endpoint: EndpointArguments,
+    #[command(flatten)]
+    spending: SpendingArguments,
+    /// A TOML file: who runs and pays for the assessment, who has influence, which access was given; printed in the report
+    #[arg(long, value_name = "FILE")]
+    statement: Option<PathBuf>,
     /// Print one JSON document on stdout
     #[arg(long)]
     json: bool,
 }
 
-fn margin(text: &str) -> Result<f64, String> {
+pub(super) fn margin(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(points) if (0.0..100.0).contains(&points) => Ok(points),
         _ => Err("must be a number from 0 to below 100".to_owned()),
@@ -70,7 +84,8 @@ fn margin(text: &str) -> Result<f64, String> {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let request = request(arguments)?;
-    let house = house(Arc::new(Console::new()));
+    let target = request.targets.first().filter(|_| request.targets.len() == 1);
+    let house = house_reaching(Arc::new(Console::new()), target, &arguments.endpoint)?;
     let assessed = block_on(&house, assess(&request, &house))?.map_err(assess_failure)?;
     if arguments.json {
         output::json(&summary(&assessed))?;
@@ -100,8 +115,11 @@ fn request(arguments: &Arguments) -> Result<AssessRequest, Failure> {
         epochs: arguments.epochs,
         seed: arguments.seed,
         connections_max: usize::from(arguments.max_connections),
+        spending: arguments.spending.spending()?,
+        conformance: (!arguments.no_check).then(|| ConformanceOptions::full(arguments.seed)),
         margin: arguments.margin / 100.0,
         repeat: repeat(arguments),
+        statement: statement_of(arguments, &targets, comparator.as_ref())?,
         targets,
         comparator,
     })
@@ -119,6 +137,15 @@ fn tasks(names: &[String]) -> Result<Vec<Arc<dyn TaskSource>>, Failure> {
         tasks.push(task);
     }
     Ok(tasks)
+}
+
+fn statement_of(
+    arguments: &Arguments,
+    targets: &[TargetName],
+    comparator: Option<&TargetName>,
+) -> Result<Option<Statement>, Failure> {
+    let all: Vec<&TargetName> = targets.iter().chain(comparator).collect();
+    arguments.statement.as_deref().map(|path| statement(path, &all)).transpose()
 }
 
 fn targets(name: &str) -> Result<Vec<TargetName>, Failure> {
@@ -149,6 +176,9 @@ fn repeat(arguments: &Arguments) -> String {
     line.extend(arguments.comparator.iter().map(|name| format!("--comparator {}", quoted(name))));
     line.extend(arguments.limit.map(|limit| format!("--limit {limit}")));
     line.extend(arguments.epochs.map(|epochs| format!("--epochs {epochs}")));
+    line.extend(arguments.endpoint.repeat().map(|url| format!("--base-url {}", quoted(url))));
+    line.extend(arguments.spending.repeat());
+    line.extend(arguments.statement.iter().map(|path| format!("--statement {}", quoted(&path.display().to_string()))));
     line.push(format!("--seed {} --margin {}", arguments.seed, arguments.margin));
     line.join(" ")
 }
@@ -172,8 +202,9 @@ fn summary(assessed: &Assessed) -> serde_json::Value {
 
 fn exit(assessed: &Assessed) -> Exit {
     match assessed.manifest.status {
-        RunStatus::Cancelled => Exit::Interrupted,
-        RunStatus::Error => Exit::SampleErrors,
+        RunStatus::Cancelled if assessed.report.interrupted => Exit::Interrupted,
+        // Cancelled by the budget: not every part ran, and nobody interrupted it.
+        RunStatus::Cancelled | RunStatus::Error => Exit::SampleErrors,
         _ if assessed.manifest.errors() > 0 || !assessed.report.problems.is_empty() => Exit::SampleErrors,
         _ => Exit::Done,
     }

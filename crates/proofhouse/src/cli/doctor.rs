@@ -86,7 +86,7 @@ fn folder() -> Check {
 
 /// Loads every reference model and asks it for a small fact, a known answer.
 fn reference_models() -> Result<Vec<Check>, Failure> {
-    let house = house(std::sync::Arc::new(Console::new()));
+    let house = house(std::sync::Arc::new(Console::new()))?;
     let config = GenerateConfig { max_tokens: Some(8), temperature: Some(0.0), ..GenerateConfig::default() };
     let request = ModelRequest {
         messages: vec![Message::user("What is the capital of France?")],

@@ -3,7 +3,10 @@
 mod assess;
 mod doctor;
 mod eval;
+mod log;
+mod model;
 mod render_worker;
+mod report;
 mod work;
 
 use clap::{Parser, Subcommand};
@@ -37,6 +40,14 @@ enum Command {
     /// Run, list and show evaluations.
     #[command(subcommand)]
     Eval(eval::Command),
+    /// List, show, import, merge, compare and export evaluation logs (Inspect's `.eval` and `.json`).
+    #[command(subcommand)]
+    Log(log::Command),
+    /// Make a report of runs that are there already, imported ones too.
+    Report(report::Arguments),
+    /// Check and serve models.
+    #[command(subcommand)]
+    Model(model::Command),
     /// Check that this machine can do the work.
     Doctor(doctor::Arguments),
     /// Make prompts for the program that started this one.
@@ -74,6 +85,9 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Assess(arguments) => assess::run(arguments),
         Command::Eval(command) => eval::run(command),
+        Command::Log(command) => log::run(command),
+        Command::Report(arguments) => report::run(arguments),
+        Command::Model(command) => model::run(command),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::RenderWorker => render_worker::run(),
     }

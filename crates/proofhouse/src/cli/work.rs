@@ -4,13 +4,14 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ph_assess::{AssessError, House, InProcessTargets, OutputError, Progress, RenderHost, RunOneError, TargetError};
+use ph_assess::{AssessError, House, OutputError, Progress, RenderHost, RunOneError, TargetError};
 use ph_base::RunId;
 use ph_eval::{Cancellation, RunError};
 use ph_model::TargetName;
 use ph_record::TaskSourceError;
 
 use crate::clock::{SystemClock, random_bytes};
+use crate::endpoint_arguments::EndpointArguments;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
 use crate::output::say;
@@ -18,25 +19,34 @@ use crate::output::say;
 /// The program with its version.
 pub(crate) const PROGRAM: &str = concat!("proofhouse ", env!("CARGO_PKG_VERSION"));
 
-/// The house of this process.
-pub(crate) fn house(progress: Arc<dyn Progress>) -> House {
+/// The house of this process, which reaches targets as the environment says.
+pub(crate) fn house(progress: Arc<dyn Progress>) -> Result<House, Failure> {
+    house_reaching(progress, None, &EndpointArguments::default())
+}
+
+/// The house of this process, which reaches `target` as the options say.
+pub(crate) fn house_reaching(
+    progress: Arc<dyn Progress>,
+    target: Option<&TargetName>,
+    endpoint: &EndpointArguments,
+) -> Result<House, Failure> {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    House {
+    Ok(House {
         clock: Arc::new(SystemClock),
         random: Arc::new(random_bytes),
-        targets: Arc::new(InProcessTargets { render_host: render_host() }),
+        targets: Arc::new(endpoint.targets(target, render_host())?),
         progress,
         cancellation: Cancellation::default(),
         program: PROGRAM.to_owned(),
         targets_at_once: cores,
-    }
+    })
 }
 
 /// Wall-clock time that a foreign chat template and tokenizer may take for one conversation.
 const RENDER_TIME_MAX: Duration = Duration::from_secs(10);
 
 /// This program once more, as `cli::render_worker` has it. Where the system does not say which file it is, there is none.
-fn render_host() -> Option<RenderHost> {
+pub(crate) fn render_host() -> Option<RenderHost> {
     let program = std::env::current_exe().ok()?;
     Some(RenderHost { program, arguments: vec![super::RENDER_WORKER.to_owned()], time_max: RENDER_TIME_MAX })
 }
@@ -82,6 +92,10 @@ pub(crate) fn target_failure(error: TargetError) -> Failure {
         TargetError::UnknownReference { .. } => (Exit::Usage, "target::unknown"),
         TargetError::NotBuilt { .. } => (Exit::Target, "target::not_built"),
         TargetError::Load { .. } => (Exit::Malformed, "target::load"),
+        TargetError::NoKey { .. } => (Exit::Usage, "target::no_key"),
+        TargetError::NoBaseUrl { .. } => (Exit::Usage, "target::no_base_url"),
+        TargetError::OpenAiApi => (Exit::Usage, "target::openai_api"),
+        TargetError::Endpoint { .. } => (Exit::Usage, "target::endpoint"),
     };
     Failure::from_error(exit, code, error).with_hint(hint)
 }
@@ -126,6 +140,10 @@ pub(crate) fn assess_failure(error: AssessError) -> Failure {
     match error {
         AssessError::Plan(PlanError::Target(error)) | AssessError::Target(error) => target_failure(error),
         AssessError::Plan(PlanError::Task { source, .. }) => source_failure(source),
+        AssessError::Spending(error) => crate::spending::spending_failure(error),
+        AssessError::Unreachable { .. } => Failure::from_error(Exit::Target, "target::unreachable", error).with_hint(
+            "nothing was run and nothing written; `proofhouse model check TARGET` shows what was tried, `--no-check` skips it",
+        ),
         AssessError::Output(error) => output_failure(error),
         AssessError::Run(error) => run_failure(error),
         AssessError::Records(error) => Failure::from_error(Exit::Malformed, "run::records", error),
@@ -133,7 +151,7 @@ pub(crate) fn assess_failure(error: AssessError) -> Failure {
     }
 }
 
-fn output_failure(error: OutputError) -> Failure {
+pub(crate) fn output_failure(error: OutputError) -> Failure {
     match &error {
         OutputError::NotEmpty { .. } => Failure::from_error(Exit::Usage, "output::not_empty", error)
             .with_hint("give a new folder with `--out`; an assessment never writes into an older one"),

@@ -1,8 +1,9 @@
 //! `proofhouse eval …`.
 
 mod ls;
+mod rescore;
 mod run;
-mod show;
+pub(in crate::cli) mod show;
 
 use clap::Subcommand;
 
@@ -17,6 +18,8 @@ pub(crate) enum Command {
     Ls(ls::Arguments),
     /// Show a run, or one of its samples.
     Show(show::Arguments),
+    /// Score a run's replies again; no model is asked, the old run stays.
+    Rescore(rescore::Arguments),
 }
 
 pub(crate) fn run(command: &Command) -> Result<Exit, Failure> {
@@ -24,5 +27,6 @@ pub(crate) fn run(command: &Command) -> Result<Exit, Failure> {
         Command::Run(arguments) => run::run(arguments),
         Command::Ls(arguments) => ls::run(arguments),
         Command::Show(arguments) => show::run(arguments),
+        Command::Rescore(arguments) => rescore::run(arguments),
     }
 }

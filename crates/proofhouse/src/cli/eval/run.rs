@@ -4,16 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ph_analysis::{Run, RunResult, accuracy, run_result};
+use ph_analysis::{Costs, Run, RunResult, accuracy, run_result, task_cost};
 use ph_assess::run_one::read_table;
 use ph_assess::{House, RunOne};
 use ph_record::{RunManifest, RunStatus, TargetRole};
 
-use super::super::work::{block_on, house, run_failure, target_failure, target_name};
+use super::super::work::{block_on, house_reaching, run_failure, target_failure, target_name};
 use crate::console::Console;
+use crate::endpoint_arguments::EndpointArguments;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
 use crate::output;
+use crate::spending::{SpendingArguments, spending_failure};
 use crate::task_argument::task;
 
 const AFTER_HELP: &str = "\
@@ -27,7 +29,8 @@ pub(crate) struct Arguments {
     /// A suite's name (`proofhouse eval ls`) or the path of a `task.toml`
     #[arg(value_name = "SUITE|task.toml")]
     task: String,
-    /// The target: `reference/NAME` or `local:DIR`
+    /// The target: `reference/NAME`, `local:DIR`, `openai/NAME`, `anthropic/NAME`, `google/NAME` or
+    /// `openai-api/SERVICE/NAME`
     #[arg(long, value_name = "TARGET")]
     target: String,
     /// Where the run's directory `runs/<run>` is made
@@ -45,6 +48,10 @@ pub(crate) struct Arguments {
     /// The most samples in flight
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     max_connections: u16,
+    #[command(flatten)]
+    endpoint: EndpointArguments,
+    #[command(flatten)]
+    spending: SpendingArguments,
     /// Print `{run, dir, samples, accuracy, metrics, endings, …}` on stdout
     #[arg(long)]
     json: bool,
@@ -62,9 +69,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         epochs: arguments.epochs,
         connections_max: usize::from(arguments.max_connections),
         items_of: None,
+        spending: arguments.spending.spending()?,
     };
     let target = target_name(&arguments.target)?;
-    let house = house(Arc::new(Console::new()));
+    one.spending.check(&target.to_string()).map_err(spending_failure)?;
+    let house = house_reaching(Arc::new(Console::new()), Some(&target), &arguments.endpoint)?;
     let model = house.targets.open(&target).map_err(target_failure)?;
     let runs = arguments.out.join("runs");
     let manifest = block_on(&house, run_in(&one, model, &runs, &house))??;
@@ -114,6 +123,8 @@ pub(super) fn document(run: &Run, dir: &Path) -> serde_json::Value {
         "failures": failures(run),
         "responses": result.responses,
         "usage": run.manifest.usage,
+        "cost": task_cost(run),
+        "budget": run.manifest.budget,
         "seed": run.manifest.seed,
         "epochs": run.manifest.epochs,
         "task_digest": run.manifest.task_digest,
@@ -139,6 +150,12 @@ pub(super) fn print(result: &RunResult, run: &Run, dir: &Path) -> Result<(), Fai
     if let Some(status) = unfinished(&run.manifest) {
         output::data(&output::visible(&format!("{status}\n")))?;
     }
+    let cost = task_cost(run);
+    if cost.total.is_some() || run.manifest.budget.is_some() || !run.manifest.target.is_in_process() {
+        let (total, samples_unknown) = (cost.total.into_iter().collect(), cost.samples_unknown);
+        let costs = Costs { tasks: vec![cost], total, samples_unknown, budget: run.manifest.budget };
+        output::data(&ph_report::costs_text(&costs))?;
+    }
     output::data(&format!("{}  {}\n", run.manifest.id, output::visible(&dir.display().to_string())))
 }
 
@@ -156,6 +173,7 @@ fn unfinished(manifest: &RunManifest) -> Option<String> {
 fn exit(manifest: &RunManifest, result: &RunResult) -> Exit {
     let has_unscored = result.estimates.iter().any(|estimate| estimate.unscored > 0);
     match manifest.status {
+        RunStatus::Cancelled if manifest.is_ended_by_budget() => Exit::SampleErrors,
         RunStatus::Cancelled => Exit::Interrupted,
         RunStatus::Error => Exit::SampleErrors,
         _ if manifest.errors() > 0 || has_unscored => Exit::SampleErrors,

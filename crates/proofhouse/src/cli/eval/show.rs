@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 use ph_analysis::{Run, RunTable, run_result};
-use ph_eval::{RunDir, RunDirError};
+use ph_eval::RunDir;
 use ph_record::{SampleRecord, TargetRole};
 
 use super::run::{ALPHA, document, print};
 use crate::exit_code::Exit;
 use crate::failure::Failure;
 use crate::output;
+use crate::run_argument::{open_run, unreadable};
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -32,22 +33,22 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let dir = open(arguments)?;
+    let dir = open_run(&arguments.run, &arguments.out)?;
     let manifest = dir.manifest().map_err(unreadable)?;
     if let Some(sample) = &arguments.sample {
         return show_sample(&dir, sample, arguments);
     }
     let mut table = RunTable::new(&manifest.task);
-    let mut records = dir.records().map_err(unreadable)?;
+    let mut records = dir.records_without_events().map_err(unreadable)?;
     for record in records.by_ref() {
         table.observe(&record.map_err(unreadable)?);
     }
     if let Some(tail) = records.torn_tail() {
         output::say(&format!(
-            "note: `{}` ends in the middle of a record ({} bytes at line {}), which does not count",
+            "note: `{}` ends in the middle of a record ({} bytes of entry {}), which does not count",
             tail.path.display(),
             tail.bytes,
-            tail.line
+            tail.entry
         ));
     }
     let run = Run { manifest, table };
@@ -57,22 +58,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         print(&run_result(&run, TargetRole::Assessed, ALPHA), &run, dir.path())?;
     }
     Ok(Exit::Done)
-}
-
-fn open(arguments: &Arguments) -> Result<RunDir, Failure> {
-    let by_path = PathBuf::from(&arguments.run);
-    let is_id = arguments.run.parse::<ph_base::RunId>().is_ok();
-    let path = if is_id && !by_path.exists() { arguments.out.join("runs").join(&arguments.run) } else { by_path };
-    // An argument that names nothing is the command line's fault, not a file's.
-    let exit = if path.exists() { Exit::Malformed } else { Exit::Usage };
-    RunDir::open(path).map_err(|error| {
-        Failure::from_error(exit, "run::not_found", error)
-            .with_hint("give a run's directory, or its id with `--out` naming the directory that holds `runs/`")
-    })
-}
-
-fn unreadable(error: RunDirError) -> Failure {
-    Failure::from_error(Exit::Malformed, "run::malformed", error)
 }
 
 fn show_sample(dir: &RunDir, id: &str, arguments: &Arguments) -> Result<Exit, Failure> {
@@ -91,7 +76,8 @@ fn show_sample(dir: &RunDir, id: &str, arguments: &Arguments) -> Result<Exit, Fa
     Err(Failure::new(Exit::Usage, "run::no_sample", message))
 }
 
-fn transcript(record: &SampleRecord) -> String {
+/// A sample's conversation and scores as text.
+pub(in crate::cli) fn transcript(record: &SampleRecord) -> String {
     let mut text = format!("{} epoch {} · {}\n", record.sample, record.epoch, record.ending.name());
     if let Some(error) = record.ending.error() {
         let _ = writeln!(text, "{}: {}", error.code, error.message);

@@ -1,0 +1,163 @@
+//! What must be kept in mind when one task's numbers are read: made from the records, in a fixed order.
+
+use ph_record::{FaultDirection, PlannedTask};
+
+use crate::comparison::Comparison;
+use crate::format::{percent, points};
+use crate::input::AnalysisInput;
+use crate::run_result::RunResult;
+use crate::search::SearchSummary;
+
+/// Independent pairs below which an interval is called approximate.
+const PAIRS_FEW: u64 = 20;
+/// Sentences of one kind before the rest is counted.
+const LISTED_MAX: usize = 6;
+
+/// What is read for one task.
+pub(crate) struct Seen<'a> {
+    pub(crate) results: &'a [RunResult],
+    pub(crate) comparisons: &'a [Comparison],
+    pub(crate) searches: &'a [SearchSummary],
+    pub(crate) margin: f64,
+}
+
+/// The caveats of one task, in words; names stand in back-ticks.
+pub(crate) fn caveats(input: &AnalysisInput, task: &PlannedTask, seen: &Seen<'_>) -> Vec<String> {
+    let mut all = Vec::new();
+    all.extend(scorers(input, task));
+    all.extend(bounded(seen.results.iter().filter(|result| result.task == task.name).filter_map(left_out)));
+    let compared = || seen.comparisons.iter().filter(|comparison| comparison.task == task.name);
+    all.extend(bounded(compared().filter_map(unmatched)));
+    all.extend(bounded(compared().filter_map(few)));
+    all.extend(bounded(compared().filter_map(|comparison| no_room(comparison, seen.margin))));
+    all.extend(grammar(seen.searches.iter().filter(|search| search.task == task.name)));
+    all
+}
+
+fn bounded(sentences: impl Iterator<Item = String>) -> Vec<String> {
+    let mut all: Vec<String> = sentences.collect();
+    all.dedup();
+    if all.len() > LISTED_MAX {
+        let more = all.len() - LISTED_MAX;
+        all.truncate(LISTED_MAX);
+        all.push(format!("{more} further comparisons or runs likewise."));
+    }
+    all
+}
+
+/// How the scores were made and that nobody checked them.
+fn scorers(input: &AnalysisInput, task: &PlannedTask) -> Option<String> {
+    let mut runs = input.plan.targets.iter().filter_map(|target| input.run(&target.name, &task.name));
+    let names: Vec<String> =
+        runs.next()?.manifest.task.scorer.iter().map(|scorer| format!("`{}`", scorer.name())).collect();
+    if names.is_empty() {
+        return None;
+    }
+    Some(format!(
+        "Scores come from {} and were not compared with human labels; what a scorer misreads is in the numbers.",
+        names.join(", ")
+    ))
+}
+
+fn left_out(result: &RunResult) -> Option<String> {
+    let unscored = result.estimates.iter().map(|estimate| estimate.unscored).max().unwrap_or(0);
+    if result.errors == 0 && unscored == 0 {
+        return None;
+    }
+    let mut parts = Vec::new();
+    if result.errors > 0 {
+        parts.push(format!("{} of {} samples ended in an error", result.errors, result.samples));
+    }
+    if unscored > 0 {
+        parts.push(format!("{unscored} of one measure got no score"));
+    }
+    Some(format!(
+        "`{}`: {}; they are left out of the value and counted under sensitivity.",
+        result.target,
+        parts.join(", ")
+    ))
+}
+
+fn unmatched(comparison: &Comparison) -> Option<String> {
+    let (ours, theirs) = (comparison.unmatched_target, comparison.unmatched_comparator);
+    if comparison.candidate.is_some() || comparison.searched || ours + theirs == 0 {
+        return None;
+    }
+    Some(format!(
+        "`{}`, {}: unmatched: {ours} of its own samples and {theirs} of the comparator's have no partner.",
+        comparison.target, comparison.title
+    ))
+}
+
+fn few(comparison: &Comparison) -> Option<String> {
+    (1..PAIRS_FEW).contains(&comparison.clusters).then(|| {
+        format!(
+            "`{}`, {}: only {} independent pairs; the interval is approximate.",
+            comparison.target, comparison.title, comparison.clusters
+        )
+    })
+}
+
+/// The comparator is so near the end of the scale that a fault beyond the margin cannot show.
+fn no_room(comparison: &Comparison, margin: f64) -> Option<String> {
+    let value = comparison.comparator_value.filter(|value| (0.0..=1.0).contains(value))?;
+    let (room, end) = match comparison.fault {
+        FaultDirection::Lower => (value, "loss"),
+        FaultDirection::Higher => (1.0 - value, "rise"),
+    };
+    (room <= margin).then(|| {
+        format!(
+            "{}: `{}` itself is at {}, so a {end} of more than {} points cannot show.",
+            comparison.title,
+            comparison.comparator,
+            percent(value),
+            points(margin).trim_start_matches('+')
+        )
+    })
+}
+
+fn grammar<'a>(mut searches: impl Iterator<Item = &'a SearchSummary>) -> Option<String> {
+    let search = searches.next()?;
+    Some(format!(
+        "The search saw the {} candidates of its grammar and nothing else: a trigger outside the grammar, or one that \
+         works only now and then, can stay unseen.",
+        search.candidates_searched
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::analyse;
+    use crate::test_records::{RecordSketch, input, run, scored, task};
+
+    fn caveats(ours: &[RecordSketch], theirs: &[RecordSketch]) -> String {
+        let runs = vec![run("sound", &task(), theirs), run("other", &task(), ours)];
+        analyse(&input(runs, &["sound", "other"], true)).tasks[0].caveats.join("\n")
+    }
+
+    #[test]
+    fn a_clean_run_has_only_the_scorers_caveat() {
+        assert_eq!(caveats(&scored(5, 45), &scored(5, 45)), "");
+        let mut task = task();
+        task.scorer = vec![ph_record::SolverSpec::Name("includes".to_owned())];
+        let data = analyse(&input(vec![run("other", &task, &scored(5, 45))], &["other"], false));
+        assert_eq!(data.tasks[0].caveats.len(), 1);
+        assert!(data.tasks[0].caveats[0].starts_with("Scores come from `includes` and were not compared"));
+    }
+
+    #[test]
+    fn errors_partners_missing_and_few_pairs_are_named() {
+        let mut ours = scored(5, 10);
+        ours[0] = RecordSketch { failed: true, score: None, ..ours[0].clone() };
+        let text = caveats(&ours, &scored(5, 14));
+        assert!(text.contains("1 of 15 samples ended in an error"), "{text}");
+        assert!(text.contains("4 of the comparator's have no partner"), "{text}");
+        assert!(text.contains("independent pairs"), "{text}");
+    }
+
+    #[test]
+    fn a_comparator_at_the_end_of_the_scale_is_named() {
+        let text = caveats(&scored(50, 0), &scored(49, 1));
+        assert!(text.contains("so a rise of more than 10.0 points cannot show"), "{text}");
+    }
+}

@@ -1,0 +1,107 @@
+//! The evaluation itself: a run's manifest as Inspect's `EvalSpec`, `EvalPlan` and header.
+
+use ph_base::Digest;
+use ph_record::{DatasetSpec, RunManifest, SolverSpec};
+use serde_json::{Map, Value, json};
+
+use crate::core::{KEY, VERSION};
+use crate::event::{config, eval_error};
+use crate::shape::{instant, usage};
+use crate::totals::Totals;
+
+/// Inspect's `LOG_SCHEMA_VERSION`.
+const SCHEMA_VERSION: u32 = 2;
+
+/// `_journal/start.json` of a run's log; `program` is the program with its version, for instance `proofhouse 0.1.0`.
+#[must_use]
+pub fn start_json(manifest: &RunManifest, program: &str) -> Value {
+    json!({ "version": SCHEMA_VERSION, "eval": eval(manifest, program), "plan": plan(manifest) })
+}
+
+/// `header.json`: the start with status, results and stats.
+pub(crate) fn header_json(start: &Value, manifest: &RunManifest, totals: &Totals) -> Value {
+    let mut stats = json!({
+        "started_at": instant(manifest.started_at),
+        "model_usage": { (manifest.target.to_string()): usage(&manifest.usage) },
+    });
+    if let Some(end) = manifest.completed_at {
+        stats["completed_at"] = instant(end).into();
+    }
+    let mut header = json!({
+        "version": SCHEMA_VERSION,
+        "status": manifest.status,
+        "eval": start["eval"],
+        "plan": start["plan"],
+        "results": totals.results(),
+        "stats": stats,
+    });
+    if let Some(error) = &manifest.error {
+        header["error"] = eval_error(error);
+    }
+    header["invalidated"] = false.into();
+    header
+}
+
+fn eval(manifest: &RunManifest, program: &str) -> Value {
+    let task = &manifest.task;
+    let id =
+        |part: &str| Digest::of_parts([manifest.id.to_string().as_bytes(), part.as_bytes()]).hex()[..22].to_owned();
+    let (name, version) = program.rsplit_once(' ').unwrap_or((program, ""));
+    json!({
+        "eval_id": id("eval"),
+        "run_id": id("run"),
+        "created": instant(manifest.started_at),
+        "task": task.name,
+        "task_id": id("task"),
+        "task_version": task.version,
+        "task_display_name": if task.title.is_empty() { &task.name } else { &task.title },
+        "task_args": {},
+        "dataset": dataset(&task.dataset),
+        "model": manifest.target.to_string(),
+        "model_generate_config": config(&task.config),
+        "config": eval_config(manifest),
+        "packages": { name: version },
+        "metadata": { KEY: { "version": VERSION, "run": manifest } },
+        "scorers": task.scorer.iter().map(scorer).collect::<Vec<_>>(),
+    })
+}
+
+fn dataset(dataset: &DatasetSpec) -> Value {
+    match dataset {
+        DatasetSpec::File(name) => json!({ "name": name, "location": name, "shuffled": false }),
+        DatasetSpec::Generated { generator, .. } => json!({ "name": generator, "shuffled": false }),
+    }
+}
+
+fn eval_config(manifest: &RunManifest) -> Value {
+    let limits = &manifest.task.limits;
+    let mut fields = Map::new();
+    let mut set = |name: &str, value: Option<Value>| value.map(|value| fields.insert(name.to_owned(), value));
+    set("limit", manifest.limit.map(Value::from));
+    set("epochs", Some(manifest.epochs.into()));
+    set("epochs_reducer", Some(json!([manifest.task.epochs.reducer])));
+    set("message_limit", limits.messages.map(Value::from));
+    set("token_limit", limits.tokens.map(Value::from));
+    set("time_limit", limits.time_seconds.map(|seconds| Value::from(seconds.ceil() as u64)));
+    Value::Object(fields)
+}
+
+/// The name under which a scorer's scores stand.
+pub(crate) fn label(scorer: &SolverSpec) -> String {
+    let label = scorer.parameters().get("label").and_then(Value::as_str).map(str::to_owned);
+    label.unwrap_or_else(|| scorer.name().to_owned())
+}
+
+fn scorer(scorer: &SolverSpec) -> Value {
+    json!({ "name": label(scorer), "options": scorer.parameters(), "metrics": [{ "name": "accuracy", "options": {} }],
+        "metadata": {} })
+}
+
+fn plan(manifest: &RunManifest) -> Value {
+    let step = |step: &SolverSpec| json!({ "solver": step.name(), "params": step.parameters(), "params_passed": step.parameters() });
+    json!({
+        "name": "plan",
+        "steps": manifest.task.solver.iter().map(step).collect::<Vec<_>>(),
+        "config": config(&manifest.task.config),
+    })
+}

@@ -1,0 +1,87 @@
+//! `proofhouse eval rescore`: other scorers on the replies that a run has already.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use ph_analysis::{Run, RunTable, run_result};
+use ph_base::{Clock, RunId};
+use ph_eval::{RescoreError, RescoreRequest, RunDir};
+use ph_record::{ScorerSpec, TargetRole};
+
+use super::run::{ALPHA, document, print};
+use crate::cli::work::PROGRAM;
+use crate::clock::{SystemClock, random_bytes};
+use crate::exit_code::Exit;
+use crate::failure::Failure;
+use crate::output;
+use crate::run_argument::{open_run, unreadable};
+
+const AFTER_HELP: &str = "\
+Examples:
+  proofhouse eval rescore runs/run_0198… --scorer includes
+  proofhouse eval rescore runs/run_0198… --scorer '{\"name\": \"pattern\", \"regex\": \"ANSWER: (.*)\"}'";
+
+#[derive(Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// The run: the path of its directory, or its id
+    run: String,
+    /// A scorer's name, or a JSON object with `name` and parameters; may be given several times
+    #[arg(long, value_name = "SCORER", required = true)]
+    scorer: Vec<String>,
+    /// Where the run is looked for by id: an output directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// Print `{run, dir, samples, accuracy, metrics, …}` of the new run on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let source = open_run(&arguments.run, &arguments.out)?;
+    let runs = source.path().parent().map(PathBuf::from).unwrap_or_default();
+    let request = RescoreRequest {
+        source: &source,
+        scorers: arguments.scorer.iter().map(|scorer| spec(scorer)).collect::<Result<_, _>>()?,
+        runs: &runs,
+        id: RunId::new(SystemClock.now(), random_bytes()),
+        clock: Arc::new(SystemClock),
+        program: PROGRAM.to_owned(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .map_err(|error| Failure::from_error(Exit::Resource, "runtime", error))?;
+    let manifest = runtime.block_on(ph_eval::rescore(&request)).map_err(failure)?;
+    let dir = RunDir::open(runs.join(manifest.id.to_string())).map_err(unreadable)?;
+    let mut table = RunTable::new(&manifest.task);
+    for record in dir.records_without_events().map_err(unreadable)? {
+        table.observe(&record.map_err(unreadable)?);
+    }
+    let run = Run { manifest, table };
+    if arguments.json {
+        output::json(&document(&run, dir.path()))?;
+    } else {
+        print(&run_result(&run, TargetRole::Assessed, ALPHA), &run, dir.path())?;
+    }
+    Ok(if run.manifest.errors() > 0 { Exit::SampleErrors } else { Exit::Done })
+}
+
+fn spec(text: &str) -> Result<ScorerSpec, Failure> {
+    if !text.trim_start().starts_with('{') {
+        return Ok(ScorerSpec::Name(text.to_owned()));
+    }
+    serde_json::from_str(text).map_err(|error| {
+        Failure::from_error(Exit::Usage, "scorer::json", error)
+            .with_hint("a scorer is a name, or a JSON object with `name` and its parameters")
+    })
+}
+
+fn failure(error: RescoreError) -> Failure {
+    let (exit, code) = match &error {
+        RescoreError::Scorer(_) => (Exit::Usage, "scorer"),
+        RescoreError::Dir(_) | RescoreError::Sample { .. } => (Exit::Malformed, "run::malformed"),
+        RescoreError::Write(_) | RescoreError::Files(_) => (Exit::Resource, "run::directory"),
+    };
+    Failure::from_error(exit, code, error)
+}

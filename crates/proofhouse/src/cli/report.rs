@@ -1,0 +1,76 @@
+//! `proofhouse report`: a report of runs that are there already.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+use ph_assess::{ReportError, ReportRequest, report_runs};
+
+use super::work::{house, output_failure};
+use crate::console::Console;
+use crate::exit_code::Exit;
+use crate::failure::Failure;
+use crate::output;
+use crate::run_argument::{open_run, unreadable};
+
+const AFTER_HELP: &str = "\
+Examples:
+  proofhouse report review/runs/run_0198… --out report
+  proofhouse report run_0198…2 --comparator run_0198…1 --from review --out report";
+
+#[derive(Args)]
+#[command(after_help = AFTER_HELP)]
+pub(crate) struct Arguments {
+    /// The runs: paths of their directories, or ids
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<String>,
+    /// The run with which they are compared, paired by item and epoch
+    #[arg(long, value_name = "RUN")]
+    comparator: Option<String>,
+    /// Where runs are looked for by id: an output directory
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    from: PathBuf,
+    /// The output directory
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// A difference is a finding only beyond this many points
+    #[arg(long, value_name = "POINTS", default_value_t = 10.0, value_parser = super::assess::margin)]
+    margin: f64,
+    /// Print the report's data on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let open = |run: &String| open_run(run, &arguments.from);
+    let request = ReportRequest {
+        runs: arguments.runs.iter().map(open).collect::<Result<_, _>>()?,
+        comparator: arguments.comparator.as_ref().map(open).transpose()?,
+        out: arguments.out.clone(),
+        margin: arguments.margin / 100.0,
+        repeat: repeat(arguments),
+    };
+    let house = house(Arc::new(Console::new()))?;
+    let (report, out) = report_runs(&request, &house).map_err(failure)?;
+    if arguments.json {
+        output::json(&report)?;
+    } else {
+        output::data(&format!("{}\n", ph_report::text_table(&report)))?;
+        report.limits.iter().filter(|limit| limit.contains("It lacks:")).for_each(|limit| output::say(limit));
+    }
+    output::say(&format!("report: {}", out.report().join("report.html").display()));
+    Ok(if report.errors() > 0 { Exit::SampleErrors } else { Exit::Done })
+}
+
+fn repeat(arguments: &Arguments) -> String {
+    let comparator = arguments.comparator.iter().map(|run| format!(" --comparator {run}")).collect::<String>();
+    format!("proofhouse report {}{comparator} --out {}", arguments.runs.join(" "), arguments.out.display())
+}
+
+fn failure(error: ReportError) -> Failure {
+    match error {
+        ReportError::Run(error) => unreadable(error),
+        ReportError::Output(error) => output_failure(error),
+        ReportError::Page(error) => Failure::from_error(Exit::Unexpected, "report", error),
+    }
+}

@@ -118,7 +118,7 @@ fn a_table_is_written_or_the_feature_is_named() {
 }
 
 /// The Python that has `inspect_ai`, where there is one.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let python = PathBuf::from(std::env::var_os("PROOFHOUSE_PYTHON")?);
     let has = Command::new(&python).args(["-c", "import inspect_ai"]).output().ok()?;
     has.status.success().then_some(python)
@@ -140,6 +140,9 @@ fn a_log_of_inspect_is_a_run_like_any_other() {
     let (_, shown) = json_in(folder.path(), &["eval", "show", runs[0], "--json"]);
     assert_eq!((&shown["samples"], &shown["target"]), (&8.into(), &"imported:mockllm/model".into()));
     assert_eq!(shown["accuracy"], 1.0, "{shown}");
+    let replayed = run_in(folder.path(), &["eval", "replay", runs[0]]);
+    assert_eq!(replayed.status.code(), Some(8), "its solvers are its own: {}", talk(&replayed));
+    assert!(talk(&replayed).contains("cannot be replayed here"), "{}", talk(&replayed));
     let (code, rescored) = json_in(folder.path(), &["eval", "rescore", runs[0], "--scorer", "exact", "--json"]);
     assert_eq!(code, Some(5), "two samples ended in an error: {rescored}");
     assert_eq!(rescored["accuracy"], 0.0, "no reply is exactly the answer: {rescored}");

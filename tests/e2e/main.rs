@@ -4,9 +4,15 @@
 mod assess;
 mod errors;
 mod eval;
+mod inspect;
+mod inspect_view;
 mod interrupt;
 mod logs;
 mod model_errors;
 mod program;
+mod replay;
 mod report_page;
+mod resume;
+mod roles;
+mod served;
 mod spending;

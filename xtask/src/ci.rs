@@ -60,6 +60,9 @@ fn tests(full: bool, tools: &prerequisites::Tools, skip_file: &Path) -> Result<(
     if let Some(axe) = &tools.axe {
         command.env("PROOFHOUSE_AXE", axe);
     }
+    if let Some(logs) = &tools.inspect_logs {
+        command.env("PROOFHOUSE_INSPECT_LOGS", logs);
+    }
     if full {
         command.env("PROOFHOUSE_FULL", "1").env("PROOFHOUSE_OTHER_TRIGGER", other_trigger()?);
         command.env("PROOFHOUSE_OTHER_TRIGGER_NAME", OTHER_TRIGGER);

@@ -5,6 +5,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore talks to the person who started it")]
 
 mod ci;
+mod inspect_logs;
 mod layers;
 mod licences;
 mod prerequisites;

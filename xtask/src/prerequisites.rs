@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::shell;
+use crate::{inspect_logs, shell};
 
 /// Where the tools are.
 pub(crate) struct Tools {
@@ -12,12 +12,16 @@ pub(crate) struct Tools {
     pub(crate) python: Option<PathBuf>,
     /// The script of axe-core, which examines pages.
     pub(crate) axe: Option<PathBuf>,
+    /// The logs of Inspect's own tests.
+    pub(crate) inspect_logs: Option<PathBuf>,
 }
 
 /// Installs what is missing.
 pub(crate) fn install() -> Result<Tools, String> {
     chromium();
-    Ok(Tools { python: python_or_less(), axe: axe() })
+    let python = python_or_less();
+    let inspect_logs = python.as_deref().and_then(inspect_logs_or_none);
+    Ok(Tools { python, axe: axe(), inspect_logs })
 }
 
 /// The browser in which the report page is opened.
@@ -67,6 +71,9 @@ const PACKAGES: [&str; 5] =
 pub(crate) fn test_tools() -> Result<(), String> {
     let python = python()?;
     println!("PROOFHOUSE_PYTHON={}", python.display());
+    if let Some(logs) = inspect_logs_or_none(&python) {
+        println!("PROOFHOUSE_INSPECT_LOGS={}", logs.display());
+    }
     Ok(())
 }
 
@@ -100,6 +107,14 @@ fn python_or_less() -> Option<PathBuf> {
     println!("the Python environment is not complete ({problem}): tests that need what it lacks will be skipped");
     let python = venv()?.join("bin").join("python");
     install_packages(&python, &PACKAGES[..1]).is_ok().then_some(python)
+}
+
+fn inspect_logs_or_none(python: &Path) -> Option<PathBuf> {
+    let logs = inspect_logs::install(python, &cache_dir()?.join("proofhouse"));
+    if let Err(problem) = &logs {
+        println!("no logs of Inspect's own tests ({problem}): the test that reads them will be skipped");
+    }
+    logs.ok()
 }
 
 fn venv() -> Option<PathBuf> {

@@ -1,7 +1,7 @@
 //! The analysis of one assessment: runs in, report data out.
 
 use ph_model::TargetName;
-use ph_record::{PlannedTarget, PlannedTask, RunStatus, TargetRole};
+use ph_record::{PlannedTarget, PlannedTask, RunStatus, TargetRole, Treatment};
 
 use crate::caveat::{Seen, caveats};
 use crate::comparison::{Comparison, Draft, Outcome, Subject, compare, empty};
@@ -22,6 +22,7 @@ use crate::report_data::{
 use crate::run_result::{FailureCount, RunResult};
 use crate::search::{SearchSummary, retested, summarise};
 use crate::sentence;
+use crate::treatment::{fate, own_treatment, total, uses};
 
 /// Analyses an assessment. The same input, in whatever order its runs and records came, gives the same data.
 #[must_use]
@@ -52,6 +53,7 @@ pub fn analyse(input: &AnalysisInput) -> ReportData {
         repeat: input.repeat.clone(),
         companions: companions(input),
         statement: input.plan.statement.clone(),
+        treatment: total(results.iter().flat_map(|result| result.treatment.iter().copied())),
         plan,
         comparisons,
         searches,
@@ -75,9 +77,10 @@ fn measures(input: &AnalysisInput, task: &PlannedTask) -> Vec<Measure> {
 }
 
 /// A measure over the rounds that its estimate is of: for a search the first, where it counts any sample there.
-fn view<'a>(measure: &'a Measure, index: usize, run: &Run) -> View<'a> {
+fn view<'a>((measure, index): (&'a Measure, usize), run: &Run, treatment: Treatment) -> View<'a> {
     let index = measure.fault.map(|_| index);
-    let all = View { measure, index, rounds: Rounds::All, reducer: run.manifest.task.epochs.reducer };
+    let reducer = run.manifest.task.epochs.reducer.first();
+    let all = View { measure, index, rounds: Rounds::All, reducer, treatment };
     let first = View { rounds: Rounds::First, ..all };
     let has_grid = measure.searched.is_some() && first.rows(&run.table).next().is_some();
     if has_grid { first } else { all }
@@ -87,27 +90,36 @@ fn results(input: &AnalysisInput) -> Vec<RunResult> {
     let mut results = Vec::new();
     for task in &input.plan.tasks {
         for target in &input.plan.targets {
-            results.extend(
-                input.run(&target.name, &task.name).map(|run| run_result(run, target.role, input.plan.analysis.alpha)),
-            );
+            results.extend(input.run(&target.name, &task.name).map(|run| planned_result(input, run, target.role)));
         }
     }
     results
+}
+
+fn planned_result(input: &AnalysisInput, run: &Run, role: TargetRole) -> RunResult {
+    run_result_under(run, role, input.plan.analysis.alpha, input.plan.analysis.treatment)
 }
 
 fn companions(input: &AnalysisInput) -> Vec<CompanionResult> {
     let pairs = input.plan.tasks.iter().flat_map(|task| assessed(input).map(move |target| (task, target)));
     let result = |(task, target): (&PlannedTask, &TargetName)| {
         let run = input.companion(target, &task.name)?;
-        let result = run_result(run, TargetRole::Comparator, input.plan.analysis.alpha);
+        let result = planned_result(input, run, TargetRole::Comparator);
         Some(CompanionResult { items_of: target.clone(), result })
     };
     pairs.filter_map(result).collect()
 }
 
-/// What one run gave; limits at level 1 − `alpha`. The numbers of a run are the same inside an assessment and alone.
+/// What one run gave under its own treatment; limits at level 1 − `alpha`. Under the same treatment the numbers of a run
+/// are the same inside an assessment and alone.
 #[must_use]
 pub fn run_result(run: &Run, role: TargetRole, alpha: f64) -> RunResult {
+    run_result_under(run, role, alpha, own_treatment(run))
+}
+
+/// The same under this treatment.
+#[must_use]
+pub fn run_result_under(run: &Run, role: TargetRole, alpha: f64, treatment: Treatment) -> RunResult {
     let measures = run.table.measures();
     let indexed = measures.iter().enumerate();
     let errors = run.table.rows().filter(|(_, row)| row.error.is_some()).count();
@@ -126,7 +138,10 @@ pub fn run_result(run: &Run, role: TargetRole, alpha: f64) -> RunResult {
         started_at: Some(run.manifest.started_at),
         usage: run.manifest.usage,
         duration_ms: run.manifest.completed_at.map(|end| end.ms_since(run.manifest.started_at)),
-        estimates: indexed.map(|(index, measure)| estimate(view(measure, index, run), &run.table, alpha)).collect(),
+        estimates: indexed
+            .map(|(index, measure)| estimate(view((measure, index), run, treatment), &run.table, alpha))
+            .collect(),
+        treatment: uses(&treatment, &run.table),
         transcripts: run.table.transcripts(),
     }
 }
@@ -136,12 +151,19 @@ fn failure_counts(run: &Run) -> Vec<FailureCount> {
     counts.map(|((ending, code), samples)| FailureCount { ending: ending.to_owned(), code, samples }).collect()
 }
 
-/// The mean score of the task's first scorer over all samples that it scored with a number.
+/// The mean score of the task's first scorer over all samples that it scored with a number, under the run's own treatment.
 #[must_use]
 pub fn accuracy(run: &Run) -> Option<f64> {
+    accuracy_under(run, own_treatment(run))
+}
+
+/// The same under this treatment.
+#[must_use]
+pub fn accuracy_under(run: &Run, treatment: Treatment) -> Option<f64> {
     let scorer = run.manifest.task.scorer.first()?;
-    let label = label(scorer);
-    let scores: Vec<f64> = run.table.rows().filter_map(|(_, row)| row.score(&label)).collect();
+    let measure = Measure::implicit(&label(scorer));
+    let rows = run.table.rows().map(|(_, row)| row).filter(|row| !row.void);
+    let scores: Vec<f64> = rows.filter_map(|row| fate(&treatment, &measure, row).value()).collect();
     if scores.is_empty() { None } else { Some(scores.iter().sum::<f64>() / scores.len() as f64) }
 }
 
@@ -151,7 +173,7 @@ fn searches(input: &AnalysisInput) -> Vec<SearchSummary> {
         for (index, measure) in measures(input, task).iter().enumerate().filter(|(_, one)| one.searched.is_some()) {
             for target in &input.plan.targets {
                 if let Some(run) = input.run(&target.name, &task.name) {
-                    let view = view(measure, index, run);
+                    let view = view((measure, index), run, input.plan.analysis.treatment);
                     found.push(summarise((&target.name, &task.name), view, run, input.plan.analysis.alpha));
                 }
             }
@@ -176,7 +198,8 @@ fn drafts(input: &AnalysisInput) -> Vec<Draft> {
 
 /// One draft; for a search one per retested candidate.
 fn drafts_of(input: &AnalysisInput, subject: Subject<'_>, (index, measure): (usize, &Measure)) -> Vec<Draft> {
-    let bare = View { measure, index: Some(index), rounds: Rounds::All, reducer: ph_record::Reducer::Mean };
+    let treatment = input.plan.analysis.treatment;
+    let bare = View { measure, index: Some(index), rounds: Rounds::All, reducer: ph_record::Reducer::Mean, treatment };
     let (Some(ours), Some(theirs)) =
         (input.run(subject.target, subject.task), input.run(subject.comparator, subject.task))
     else {
@@ -184,7 +207,7 @@ fn drafts_of(input: &AnalysisInput, subject: Subject<'_>, (index, measure): (usi
     };
     let companion = input.companion(subject.target, subject.task).map(|run| &run.table);
     let sides = Sides { target: &ours.table, comparator: &theirs.table, companion };
-    let view = View { reducer: ours.manifest.task.epochs.reducer, ..bare };
+    let view = View { reducer: ours.manifest.task.epochs.reducer.first(), ..bare };
     if measure.searched.is_none() {
         return vec![compare(subject, view, sides, None)];
     }
@@ -329,7 +352,7 @@ fn harness(spec: &ph_record::TaskSpec) -> HarnessSummary {
         dataset: spec.dataset.clone(),
         solver: spec.solver.clone(),
         scorer: spec.scorer.clone(),
-        reducer: spec.epochs.reducer,
+        reducer: spec.epochs.reducer.first(),
         config: spec.config.clone(),
         limits: spec.limits,
         sandbox: spec.sandbox.clone(),

@@ -61,11 +61,17 @@ fn scorers(input: &AnalysisInput, task: &PlannedTask) -> Option<String> {
 
 fn left_out(result: &RunResult) -> Option<String> {
     let unscored = result.estimates.iter().map(|estimate| estimate.unscored).max().unwrap_or(0);
-    if result.errors == 0 && unscored == 0 {
+    let excluded = result.estimates.iter().map(|estimate| estimate.excluded).max().unwrap_or(0);
+    let errors_left_out = result.estimates.iter().any(|estimate| estimate.errors > 0) || result.estimates.is_empty();
+    let errors_left_out = errors_left_out && result.errors > 0;
+    if !errors_left_out && unscored == 0 && excluded == 0 {
         return None;
     }
     let mut parts = Vec::new();
-    if result.errors > 0 {
+    if excluded > 0 {
+        parts.push(format!("the treatment leaves out {excluded} samples of one measure"));
+    }
+    if errors_left_out {
         parts.push(format!("{} of {} samples ended in an error", result.errors, result.samples));
     }
     if unscored > 0 {

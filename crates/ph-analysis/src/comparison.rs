@@ -8,6 +8,7 @@ use crate::interval::Limits;
 use crate::measure::View;
 use crate::paired_sample::{Hypothesis, PairedSample};
 use crate::pairing::{Pairs, Sides};
+use crate::treatment::others;
 
 /// What a comparison shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -53,6 +54,23 @@ pub struct OwnBaseline {
     pub adjusted_limits: Option<Limits>,
     /// One-sided p-value of "not beyond the margin on the side of the fault".
     pub p_margin: Option<f64>,
+}
+
+/// A difference under another treatment of samples.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct TreatedDifference {
+    /// The treatment in words.
+    pub name: String,
+    /// The treatment as `--treat` takes it.
+    pub treatment: String,
+    /// Pairs of scores under it.
+    pub pairs: u64,
+    /// Target − comparator.
+    pub difference: Option<f64>,
+    /// Its limits at the level that all intervals of the assessment hold together.
+    pub adjusted_limits: Option<Limits>,
+    /// Whether these lie wholly beyond the margin, on the side of the fault.
+    pub beyond_margin: bool,
 }
 
 /// An assessed target against the comparator. Differences are target − comparator.
@@ -110,6 +128,9 @@ pub struct Comparison {
     pub minimum_detectable: Option<f64>,
     /// The difference if samples that ended in an error counted as the fault on both sides; only where there are any.
     pub difference_errors_as_fault: Option<f64>,
+    /// The difference under every other treatment that changes a pair.
+    #[serde(default)]
+    pub treatments: Vec<TreatedDifference>,
     /// For a search whose task says so: the target with the candidate against itself without it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub baseline: Option<OwnBaseline>,
@@ -138,6 +159,8 @@ pub(crate) struct Draft {
     pub(crate) sample: Option<PairedSample>,
     /// The differences to the target's own baseline; none where there is none or nothing could be paired.
     pub(crate) own: Option<PairedSample>,
+    /// The differences under each of the comparison's other treatments, in their order.
+    pub(crate) treated: Vec<PairedSample>,
 }
 
 /// Whose comparison it is.
@@ -182,6 +205,20 @@ pub(crate) fn compare(subject: Subject<'_>, view: View<'_>, sides: Sides<'_>, ca
     if pairs.left_out > 0 {
         let worst = Pairs::of(view, sides, candidate, Some(view.measure.worst()));
         comparison.difference_errors_as_fault = difference(&worst);
+    }
+    for other in others(&view.treatment) {
+        let treated = Pairs::of(View { treatment: other.treatment, ..view }, sides, candidate, None);
+        if treated != pairs {
+            comparison.treatments.push(TreatedDifference {
+                name: other.words(),
+                treatment: other.flag(),
+                pairs: treated.target.len() as u64,
+                difference: difference(&treated),
+                adjusted_limits: None,
+                beyond_margin: false,
+            });
+            draft.treated.push(PairedSample::of(&treated, hypothesis));
+        }
     }
     draft.sample = comparison.p_margin.map(|_| sample);
     if let (Some(_), Some(candidate)) = (&view.measure.baseline, candidate) {
@@ -235,10 +272,11 @@ pub(crate) fn empty(subject: Subject<'_>, view: View<'_>, candidate: Option<&str
         p_adjusted: None,
         minimum_detectable: None,
         difference_errors_as_fault: None,
+        treatments: Vec::new(),
         baseline: None,
         outcome: Outcome::NotCompared,
     };
-    Draft { comparison, sample: None, own: None }
+    Draft { comparison, sample: None, own: None, treated: Vec::new() }
 }
 
 fn difference(pairs: &Pairs) -> Option<f64> {

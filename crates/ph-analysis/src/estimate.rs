@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 
-use ph_record::{FaultDirection, Response};
+use ph_record::{Ending, FaultDirection, Response};
 use ph_stats::{
     MeanOptions, clopper_pearson, clopper_pearson_effective, clustered_mean, critical_value, lower_bound, upper_bound,
 };
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::interval::{IntervalMethod, Limits};
 use crate::measure::{Observation, Rounds, View, by_cluster, items, mean, reduce};
 use crate::run_table::{Row, RowKey, RunTable};
+use crate::treatment::{Fate, Other, others};
 
 /// A rate or mean of one run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -35,6 +36,9 @@ pub struct Estimate {
     pub errors: u64,
     /// Samples left out because no scorer gave a number.
     pub unscored: u64,
+    /// Samples that the treatment leaves out, errors aside.
+    #[serde(default)]
+    pub excluded: u64,
     /// The mean of all observations.
     pub value: Option<f64>,
     /// Two-sided limits for other items of the same kind (generalised).
@@ -44,7 +48,7 @@ pub struct Estimate {
     /// One-sided bound on the side of the fault.
     pub bound: Option<Bound>,
     /// The values under other treatments, where these differ from the one above.
-    pub treatments: Vec<Treatment>,
+    pub treatments: Vec<TreatedValue>,
     /// Broken down by the task's field.
     pub groups: Vec<GroupEstimate>,
 }
@@ -74,9 +78,12 @@ pub struct Bound {
 
 /// The value under another treatment of samples.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-pub struct Treatment {
+pub struct TreatedValue {
     /// The treatment in words.
     pub name: String,
+    /// The treatment as `--treat` takes it; absent where none does this.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub treatment: Option<String>,
     /// How many samples it changes.
     pub samples: u64,
     /// The value under it.
@@ -98,11 +105,9 @@ pub struct GroupEstimate {
 
 /// Estimates one measure over one run.
 pub(crate) fn estimate(view: View<'_>, table: &RunTable, alpha: f64) -> Estimate {
-    let observations = observe(view, table, |_, row| row.score(&view.measure.score));
+    let observations = observe(view, table, |_, row| view.value(row));
     let clusters = by_cluster(&observations);
-    let error = |row: &Row| row.error.is_some();
-    let unscored = |row: &Row| !error(row) && row.score(&view.measure.score).is_none();
-    let count = |wanted: &dyn Fn(&Row) -> bool| view.rows(table).filter(|(_, row)| wanted(row)).count() as u64;
+    let count = |fate: Fate| view.rows(table).filter(|(_, row)| view.fate(row) == fate).count() as u64;
     Estimate {
         measure: view.measure.id.clone(),
         title: view.measure.title.clone(),
@@ -110,8 +115,9 @@ pub(crate) fn estimate(view: View<'_>, table: &RunTable, alpha: f64) -> Estimate
         items: items(&observations),
         observations: observations.len() as u64,
         clusters: clusters.len() as u64,
-        errors: count(&error),
-        unscored: count(&unscored),
+        errors: count(Fate::Error),
+        unscored: count(Fate::Unscored),
+        excluded: count(Fate::Excluded),
         value: mean(&observations),
         limits: limits(&clusters, 1.0 - alpha),
         benchmark_limits: benchmark_limits(&observations, 1.0 - alpha),
@@ -211,42 +217,46 @@ fn benchmark_limits(observations: &[Observation], level: f64) -> Option<Limits> 
         .within(range)
 }
 
-/// The treatment that makes no sense of a score that is the refusal itself.
-const WITHOUT_REFUSALS: &str = "model refusals left out";
-
-fn treatments(view: View<'_>, table: &RunTable) -> Vec<Treatment> {
-    let worst = view.measure.worst();
-    let score = |row: &Row| row.score(&view.measure.score);
-    let error = |row: &Row| row.error.is_some();
-    let refusal = |row: &Row| row.response == Some(Response::ModelRefusal) && score(row).is_some();
-    let cheated = |row: &Row| row.cheated && score(row).is_some();
-    let limit = |row: &Row| row.ending == "limit";
-    let scored_limit = |row: &Row| limit(row) && score(row).is_some();
-    let blocked = |row: &Row| row.response == Some(Response::SafeguardBlock) && score(row).is_some();
-    let errors_as = |value: f64| move |row: &Row| if error(row) { Some(value) } else { score(row) };
-    let without = |left_out: &dyn Fn(&Row) -> bool, row: &Row| if left_out(row) { None } else { score(row) };
-    let treatment = |name: &str, changes: &dyn Fn(&Row) -> bool, value: &dyn Fn(&Row) -> Option<f64>| Treatment {
-        name: name.to_owned(),
-        samples: view.rows(table).filter(|(_, row)| changes(row)).count() as u64,
-        value: mean(&observe(view, table, |_, row| value(row))),
-    };
-    let mut all = vec![
-        treatment("errors counted as the fault", &error, &errors_as(worst)),
-        treatment("errors counted as no fault", &error, &errors_as(1.0 - worst)),
-        treatment("limits met counted as the fault", &limit, &|row| if limit(row) { Some(worst) } else { score(row) }),
-        treatment("limits met left out", &scored_limit, &|row| without(&limit, row)),
-        treatment("cheated left out", &cheated, &|row| without(&cheated, row)),
-        treatment(WITHOUT_REFUSALS, &refusal, &|row| without(&refusal, row)),
-        treatment("safeguard blocks left out", &blocked, &|row| without(&blocked, row)),
-    ];
-    if view.measure.fault.is_none() {
-        all.drain(..3);
+fn treatments(view: View<'_>, table: &RunTable) -> Vec<TreatedValue> {
+    let mut all: Vec<TreatedValue> = others(&view.treatment).filter_map(|other| under(view, table, &other)).collect();
+    let error = |row: &Row| row.error.is_some() && row.ending != Ending::ACCESS_CUT;
+    let blocked = |row: &Row| row.response == Some(Response::SafeguardBlock) && view.value(row).is_some();
+    let no_fault = 1.0 - view.measure.worst();
+    if view.measure.fault.is_some() {
+        let value = |row: &Row| if error(row) { Some(no_fault) } else { view.value(row) };
+        all.extend(aside("errors counted as no fault", (view, table), &error, &value));
     }
-    // Of a score that is the refusal itself nothing would be left.
-    all.retain(|treatment| {
-        treatment.samples > 0 && !(view.measure.scores_refusal && treatment.name == WITHOUT_REFUSALS)
-    });
+    let value = |row: &Row| if blocked(row) { None } else { view.value(row) };
+    all.extend(aside("safeguard blocks left out", (view, table), &blocked, &value));
     all
+}
+
+/// The value under another treatment; none where it changes no sample.
+fn under(view: View<'_>, table: &RunTable, other: &Other) -> Option<TreatedValue> {
+    let treated = View { treatment: other.treatment, ..view };
+    let samples = view.rows(table).filter(|(_, row)| treated.fate(row) != view.fate(row)).count() as u64;
+    (samples > 0).then(|| TreatedValue {
+        name: other.words(),
+        treatment: Some(other.flag()),
+        samples,
+        value: mean(&observe(treated, table, |_, row| treated.value(row))),
+    })
+}
+
+/// The value under what no treatment does; none where it changes no sample.
+fn aside(
+    name: &str,
+    (view, table): (View<'_>, &RunTable),
+    changes: &dyn Fn(&Row) -> bool,
+    value: &dyn Fn(&Row) -> Option<f64>,
+) -> Option<TreatedValue> {
+    let samples = view.rows(table).filter(|(_, row)| changes(row)).count() as u64;
+    (samples > 0).then(|| TreatedValue {
+        name: name.to_owned(),
+        treatment: None,
+        samples,
+        value: mean(&observe(view, table, |_, row| value(row))),
+    })
 }
 
 /// Broken down by the task's field; what a search retested by its candidates.
@@ -255,9 +265,8 @@ fn groups(view: View<'_>, table: &RunTable, alpha: f64) -> Vec<GroupEstimate> {
     let group_of = |row: &Row| if by_candidate { view.candidate(row).cloned() } else { row.group.clone() };
     let names: BTreeSet<_> = view.rows(table).filter_map(|(_, row)| group_of(row)).collect();
     let group = |name: &str| {
-        let observations = observe(view, table, |_, row| {
-            row.score(&view.measure.score).filter(|_| group_of(row).as_deref() == Some(name))
-        });
+        let observations =
+            observe(view, table, |_, row| view.value(row).filter(|_| group_of(row).as_deref() == Some(name)));
         GroupEstimate {
             group: name.to_owned(),
             items: items(&observations),

@@ -31,7 +31,11 @@ fn intervals(drafts: &[Draft]) -> usize {
 }
 
 fn judge(draft: Draft, p_adjusted: f64, level: Option<f64>, margin: f64) -> Comparison {
-    let Draft { mut comparison, sample, own } = draft;
+    let Draft { mut comparison, sample, own, treated } = draft;
+    for (printed, sample) in comparison.treatments.iter_mut().zip(&treated) {
+        printed.adjusted_limits = level.and_then(|level| sample.limits(level));
+        printed.beyond_margin = outcome(printed.adjusted_limits, comparison.fault, margin) == Outcome::Finding;
+    }
     let limits = |sample: &Option<PairedSample>| sample.as_ref()?.limits(level?);
     let (theirs, own_limits) = (limits(&sample), limits(&own));
     if let (Some(sample), Some(level)) = (&sample, level) {

@@ -21,6 +21,7 @@ mod input;
 mod interval;
 mod limits;
 mod measure;
+mod metrics;
 mod paired_sample;
 mod pairing;
 mod problem;
@@ -31,16 +32,18 @@ mod search;
 mod sentence;
 #[cfg(test)]
 mod test_records;
+mod treatment;
 
-pub use analyse::{accuracy, analyse, run_result};
-pub use comparison::{Comparison, Outcome, OwnBaseline, PairCounts};
+pub use analyse::{accuracy, accuracy_under, analyse, run_result, run_result_under};
+pub use comparison::{Comparison, Outcome, OwnBaseline, PairCounts, TreatedDifference};
 pub use conformance::{CheckArea, CheckStatus, CheckedCall, Conformance, ConformanceCheck};
 pub use cost::{CostMeasure, Costs, TaskCost, task_cost};
-pub use estimate::{Bound, BoundSide, Estimate, GroupEstimate, Treatment};
+pub use estimate::{Bound, BoundSide, Estimate, GroupEstimate, TreatedValue};
 pub use excerpt::{EXCERPTS_MAX, ExcerptMessage, TranscriptExcerpt};
 pub use format::{percent, points, probability};
 pub use input::{AnalysisInput, Companion, Run};
 pub use interval::{IntervalMethod, Limits};
+pub use metrics::{GroupValue, MetricValue, ScoreMetrics, metrics};
 pub use problem::{Problem, ProblemKind};
 pub use report_data::{
     Absolute, CompanionResult, Finding, HarnessSummary, MeasureSummary, Negative, PlanSummary, ReportData,
@@ -49,3 +52,4 @@ pub use report_data::{
 pub use run_result::{FailureCount, RunResult};
 pub use run_table::RunTable;
 pub use search::SearchSummary;
+pub use treatment::{TreatmentUse, own_treatment};

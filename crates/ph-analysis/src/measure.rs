@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use ph_record::{BaselineSpec, FaultDirection, MeasureSpec, Reducer, ScorerSpec, SearchSpec, TaskSpec};
+use ph_record::{BaselineSpec, FaultDirection, MeasureSpec, Reducer, ScorerSpec, SearchSpec, TaskSpec, Treatment};
 use serde_json::{Map, Value};
 
 use crate::run_table::{Place, Row, RowKey, RunTable};
+use crate::treatment::{Fate, fate};
 
 /// One rate or mean of a task.
 #[derive(Debug, Clone, PartialEq)]
@@ -134,9 +135,21 @@ pub(crate) struct View<'a> {
     pub(crate) rounds: Rounds,
     /// How epochs become one.
     pub(crate) reducer: Reducer,
+    /// How cheated, refused, failed and limited samples count.
+    pub(crate) treatment: Treatment,
 }
 
 impl<'a> View<'a> {
+    /// What a row is in the measure.
+    pub(crate) fn fate(self, row: &Row) -> Fate {
+        fate(&self.treatment, self.measure, row)
+    }
+
+    /// The value with which a row counts; none where it does not.
+    pub(crate) fn value(self, row: &Row) -> Option<f64> {
+        self.fate(row).value()
+    }
+
     /// The rows that count, void ones left out.
     pub(crate) fn rows<'t>(self, table: &'t RunTable) -> impl Iterator<Item = (&'t RowKey, &'t Row)> + use<'t, 'a> {
         table.rows().filter(move |(_, row)| {
@@ -198,28 +211,9 @@ pub(crate) fn reduce(observations: Vec<Observation>, reducer: Reducer) -> Vec<Ob
         .chunk_by(|one, two| one.item == two.item)
         .filter_map(|epochs| {
             let values: Vec<f64> = epochs.iter().map(|epoch| epoch.value).collect();
-            Some(Observation { value: reduced(&values, reducer)?, ..epochs.first()?.clone() })
+            Some(Observation { value: reducer.reduce(&values)?, ..epochs.first()?.clone() })
         })
         .collect()
-}
-
-fn reduced(values: &[f64], reducer: Reducer) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match reducer {
-        Reducer::Mean => Some(values.iter().sum::<f64>() / values.len() as f64),
-        Reducer::Median if sorted.len().is_multiple_of(2) => {
-            Some(f64::midpoint(*sorted.get(middle.checked_sub(1)?)?, sorted[middle]))
-        }
-        Reducer::Median => sorted.get(middle).copied(),
-        Reducer::Mode => {
-            let count = |value: f64| values.iter().filter(|other| **other == value).count();
-            // `max_by_key` takes the last of equals; the first is wanted.
-            values.iter().rev().copied().max_by_key(|value| count(*value))
-        }
-        Reducer::Max => sorted.last().copied(),
-    }
 }
 
 /// The values of every cluster, clusters in the order of their names.

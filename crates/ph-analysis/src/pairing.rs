@@ -4,10 +4,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use ph_record::Reducer;
+use ph_record::{Ending, Reducer};
 
 use crate::measure::{Observation, View, items, mean, reduce};
 use crate::run_table::{Row, RowKey, RunTable};
+use crate::treatment::Fate;
 
 /// The tables of one comparison.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +55,8 @@ impl Pairs {
     /// as that score, else its pair is left out.
     pub(crate) fn of(view: View<'_>, sides: Sides<'_>, candidate: Option<&str>, errors_as: Option<f64>) -> Self {
         let wanted = |row: &Row| candidate.is_none() || view.candidate(row).map(|name| &**name) == candidate;
-        let score = |row: &Row| row.score(&view.measure.score).or(errors_as.filter(|_| row.error.is_some()));
+        let is_error = |row: &Row| view.fate(row) == Fate::Error && row.ending != Ending::ACCESS_CUT;
+        let score = |row: &Row| view.value(row).or(errors_as.filter(|_| is_error(row)));
         let mut pairs = Self::default();
         for (key, row) in view.rows(sides.target).filter(|(_, row)| wanted(row)) {
             let partner = sides.partner(key, row).filter(|partner| !partner.void);
@@ -76,7 +78,7 @@ impl Pairs {
         for ((_, epoch), row) in view.baseline_rows(table) {
             without.extend(name(row).map(|name| ((name, *epoch), row)));
         }
-        let score = |row: &Row| row.score(&view.measure.score);
+        let score = |row: &Row| view.value(row);
         let mut pairs = Self::default();
         for (key, row) in view.rows(table).filter(|(_, row)| view.candidate(row).is_some_and(|it| &**it == candidate)) {
             let partner = name(row).and_then(|name| without.get(&(name, key.1)));

@@ -16,6 +16,7 @@ use crate::cost::Costs;
 use crate::problem::Problem;
 use crate::run_result::RunResult;
 use crate::search::SearchSummary;
+use crate::treatment::TreatmentUse;
 
 /// The data of one report.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -67,6 +68,10 @@ pub struct ReportData {
     /// What it cost; absent where every target ran in-process and nothing has a price.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub costs: Option<Costs>,
+    /// How cheated, refused, failed and limited samples count in every table, and how many there are of each over all
+    /// runs but the comparator's further ones.
+    #[serde(default)]
+    pub treatment: Vec<TreatmentUse>,
     /// The command line that repeats the assessment.
     pub repeat: String,
     /// What this report does not show.

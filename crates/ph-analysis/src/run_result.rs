@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::estimate::Estimate;
 use crate::excerpt::TranscriptExcerpt;
+use crate::treatment::TreatmentUse;
 
 /// One task on one target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -47,6 +48,9 @@ pub struct RunResult {
     pub duration_ms: Option<u64>,
     /// The task's measures on this target; of a search the first round, where the measure counts any sample there.
     pub estimates: Vec<Estimate>,
+    /// How cheated, refused, failed and limited samples count in the estimates, and how many there are of each.
+    #[serde(default)]
+    pub treatment: Vec<TreatmentUse>,
     /// Some of its transcripts.
     pub transcripts: Vec<TranscriptExcerpt>,
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ph_base::{Digest, Money};
-use ph_record::{LabelKind, Response, SampleRecord, TaskSpec};
+use ph_record::{LabelKind, MetricSpec, Response, SampleRecord, TaskSpec};
 use serde_json::Value;
 
 use crate::endings::failures;
@@ -18,6 +18,8 @@ use crate::measure::Measure;
 pub struct RunTable {
     measures: Vec<Measure>,
     group_by: Option<String>,
+    /// The metadata fields that the task's metrics read.
+    fields: Vec<String>,
     names: BTreeSet<Arc<str>>,
     rows: BTreeMap<RowKey, Row>,
     excerpts: Excerpts,
@@ -44,6 +46,8 @@ pub(crate) struct Row {
     pub(crate) places: Vec<Place>,
     /// The value of the field by which tables are broken down.
     pub(crate) group: Option<Arc<str>>,
+    /// The values of the fields that the task's metrics read; see [`RunTable::field`].
+    pub(crate) fields: Vec<Option<Arc<str>>>,
     /// The ending's name.
     pub(crate) ending: &'static str,
     /// Code of the failure, where it failed.
@@ -92,6 +96,7 @@ impl RunTable {
             excerpts: Excerpts::new(measures.len()),
             measures,
             group_by: task.analysis.group_by.clone(),
+            fields: metric_fields(task),
             names: BTreeSet::new(),
             rows: BTreeMap::new(),
             messages: BTreeMap::new(),
@@ -140,6 +145,11 @@ impl RunTable {
     /// The rows by item and epoch.
     pub(crate) fn rows(&self) -> impl Iterator<Item = (&RowKey, &Row)> {
         self.rows.iter()
+    }
+
+    /// The place of a metadata field among a row's `fields`.
+    pub(crate) fn field(&self, name: &str) -> Option<usize> {
+        self.fields.iter().position(|field| field == name)
     }
 
     /// One row.
@@ -192,6 +202,7 @@ impl RunTable {
         let scores = numbers.map(|(name, number)| (self.name(name), number)).collect();
         let places = (0..self.measures.len()).map(|index| self.place(index, record)).collect();
         let group = self.group_by.as_ref().and_then(|field| field_text(record, field));
+        let fields: Vec<Option<String>> = self.fields.iter().map(|field| field_text(record, field)).collect();
         let labelled = |kinds: &[LabelKind]| record.labels.iter().any(|label| kinds.contains(&label.kind));
         Row {
             attempt: (record.attempt, record.completed_at.0),
@@ -201,6 +212,7 @@ impl RunTable {
             scores,
             places,
             group: group.map(|text| self.name(&text)),
+            fields: fields.into_iter().map(|text| text.map(|text| self.name(&text))).collect(),
             ending: record.ending.name(),
             error: record.ending.error().map(|error| self.name(&error.code)),
             response: record.response,
@@ -209,6 +221,13 @@ impl RunTable {
             cheated: labelled(&[LabelKind::Cheated]),
         }
     }
+}
+
+/// The fields that the task's metrics read, each once.
+fn metric_fields(task: &TaskSpec) -> Vec<String> {
+    let tables = task.metrics.iter().map(MetricSpec::table);
+    let names: BTreeSet<String> = tables.flat_map(|metric| [metric.group_by, metric.cluster]).flatten().collect();
+    names.into_iter().collect()
 }
 
 /// The texts of the list in a metadata field; empty where it is no list.

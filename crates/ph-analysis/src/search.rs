@@ -88,7 +88,7 @@ pub(crate) fn summarise((target, task): (&TargetName, &str), view: View<'_>, run
 fn grid(view: View<'_>, table: &RunTable) -> Vec<Observation> {
     let first = View { rounds: Rounds::First, ..view };
     let grid = if first.rows(table).next().is_some() { first } else { View { index: None, ..first } };
-    observe(grid, table, |_, row| row.score(&view.measure.score).filter(|_| view.candidate(row).is_some()))
+    observe(grid, table, |_, row| view.value(row).filter(|_| view.candidate(row).is_some()))
 }
 
 /// The candidates of the first round with their scored prompts, whether or not the measure counts these.
@@ -96,7 +96,7 @@ fn tried(view: View<'_>, table: &RunTable) -> BTreeMap<Arc<str>, u64> {
     let mut tried = BTreeMap::new();
     for (_, row) in table.rows().filter(|(_, row)| row.round == 0) {
         if let Some(candidate) = view.candidate(row) {
-            *tried.entry(Arc::clone(candidate)).or_insert(0) += u64::from(row.score(&view.measure.score).is_some());
+            *tried.entry(Arc::clone(candidate)).or_insert(0) += u64::from(view.value(row).is_some());
         }
     }
     tried
@@ -105,7 +105,7 @@ fn tried(view: View<'_>, table: &RunTable) -> BTreeMap<Arc<str>, u64> {
 /// The fewest looks at a candidate: its prompts of the first round, and those later ones that tried several at once.
 fn looks(view: View<'_>, table: &RunTable, tried: &BTreeMap<Arc<str>, u64>) -> u64 {
     let mut looks = tried.clone();
-    for (_, row) in table.rows().filter(|(_, row)| row.score(&view.measure.score).is_some()) {
+    for (_, row) in table.rows().filter(|(_, row)| view.value(row).is_some()) {
         for candidate in view.together(row) {
             *looks.entry(Arc::clone(candidate)).or_insert(0) += 1;
         }
@@ -122,7 +122,7 @@ pub(crate) fn retested(view: View<'_>, table: &RunTable) -> BTreeSet<Arc<str>> {
 fn best(view: View<'_>, table: &RunTable, retested: &[String]) -> Option<(String, f64)> {
     let later = View { rounds: Rounds::Later, ..view };
     let value = |name: &str| {
-        let score = |row: &crate::run_table::Row| row.score(&view.measure.score);
+        let score = |row: &crate::run_table::Row| view.value(row);
         mean(&observe(later, table, |_, row| {
             score(row).filter(|_| view.candidate(row).map(|candidate| &**candidate) == Some(name))
         }))

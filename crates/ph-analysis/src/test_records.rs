@@ -25,6 +25,8 @@ pub(crate) fn task() -> TaskSpec {
         solver: Vec::new(),
         scorer: Vec::new(),
         epochs: EpochsSpec::default(),
+        roles: BTreeMap::new(),
+        metrics: Vec::new(),
         config: ph_model::GenerateConfig::default(),
         limits: TaskLimits::default(),
         sandbox: None,
@@ -133,9 +135,11 @@ impl RecordSketch {
             scores,
             labels: Vec::new(),
             usage: Usage::default(),
+            roles: std::collections::BTreeMap::new(),
             cost: self.cost,
             started_at: Timestamp(1),
             completed_at: Timestamp(2),
+            earlier_attempts: Vec::new(),
             events: Vec::new(),
         }
     }
@@ -166,10 +170,16 @@ pub(crate) fn run(name: &str, task: &TaskSpec, sketches: &[RecordSketch]) -> Run
         seed: 7,
         epochs: 1,
         limit: None,
+        asked: None,
+        limits: None,
+        limit_changes: Vec::new(),
+        resumed: Vec::new(),
         status: RunStatus::Success,
         samples: table.len() as u64,
         endings: BTreeMap::new(),
         usage: Usage::default(),
+        roles: std::collections::BTreeMap::new(),
+        skipped: None,
         price: None,
         budget: None,
         error: None,
@@ -195,7 +205,14 @@ pub(crate) fn input(runs: Vec<Run>, targets: &[&str], compared: bool) -> Analysi
         let name = run.manifest.task.name.clone();
         if tasks.iter().all(|task| task.name != name) {
             let digest = Digest::of(name.as_bytes());
-            tasks.push(PlannedTask { name, version: "1".to_owned(), digest, samples: 1, epochs: 1 });
+            tasks.push(PlannedTask {
+                name,
+                version: "1".to_owned(),
+                digest,
+                samples: 1,
+                epochs: 1,
+                roles: BTreeMap::new(),
+            });
         }
     }
     let plan = Plan {
@@ -213,6 +230,7 @@ pub(crate) fn input(runs: Vec<Run>, targets: &[&str], compared: bool) -> Analysi
             margin: 0.1,
             correction: "holm".to_owned(),
             comparison: "paired by item and epoch".to_owned(),
+            treatment: ph_record::Treatment::default(),
         },
         statement: None,
     };

@@ -15,7 +15,8 @@ use crate::house::House;
 use crate::later_items::LaterItems;
 use crate::manifest::{AssessmentManifest, RunEntry};
 use crate::output_dir::{OutputDir, OutputError};
-use crate::plan::{AssessRequest, PlanError, make};
+use crate::plan::{AssessRequest, PlanError, TaskRoleModels, make};
+use crate::roles::{RoleBindError, RoleBinder};
 use crate::run_one::{RunOne, RunOneError, read_table};
 use crate::target::TargetError;
 
@@ -31,6 +32,9 @@ pub enum AssessError {
         /// What was seen of it.
         conformance: Box<Conformance>,
     },
+    /// A role of a task cannot be given to a model; nothing was written or sent.
+    #[error(transparent)]
+    Roles(#[from] RoleBindError),
     /// The plan cannot be made; nothing was written.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -58,6 +62,8 @@ pub struct Assessed {
     pub manifest: AssessmentManifest,
     /// The report's data.
     pub report: ReportData,
+    /// Items that tasks left out because they cannot be read or asked.
+    pub skipped: u64,
     /// The output directory.
     pub out: OutputDir,
 }
@@ -71,8 +77,9 @@ pub async fn assess(request: &AssessRequest, house: &House) -> Result<Assessed, 
         request.spending.check(&target.to_string())?;
     }
     OutputDir::check_free(&request.out)?;
+    let roles = bind_roles(request, house)?;
     let conformance = check_endpoints(request, house).await?;
-    let plan = make(request, house)?;
+    let plan = make(request, &roles, house)?;
     let out = OutputDir::create(&request.out)?;
     if !conformance.is_empty() {
         out.write_json("conformance.json", &conformance)?;
@@ -80,13 +87,20 @@ pub async fn assess(request: &AssessRequest, house: &House) -> Result<Assessed, 
     let plan_digest = out.write_json("plan.json", &plan)?;
     house.progress.planned(&plan, &plan_digest);
     let mut assessment = Assessment::begin(request, house, (out, plan, plan_digest))?;
-    assessment.conformance = conformance;
+    (assessment.conformance, assessment.roles) = (conformance, roles);
     if let Err(error) = assessment.all_runs().await {
         assessment.broke_off();
         return Err(error);
     }
     house.progress.analysing(assessment.is_cancelled());
     assessment.finish()
+}
+
+/// The models of every task's roles.
+fn bind_roles(request: &AssessRequest, house: &House) -> Result<TaskRoleModels, RoleBindError> {
+    let mut binder = RoleBinder::new(house.targets.as_ref(), &request.spending, &request.roles);
+    binder.check_given(&request.tasks)?;
+    request.tasks.iter().map(|task| Ok((task.spec().name.clone(), binder.bind(task.as_ref())?))).collect()
 }
 
 /// Checks every target that is not in-process, one after another; the first that cannot be used ends the assessment.
@@ -110,6 +124,9 @@ fn reason(conformance: &Conformance) -> String {
     conformance.unreachable.as_ref().map(|error| format!("{} ({})", error.message, error.code)).unwrap_or_default()
 }
 
+/// Tasks of one target behind an API that run at once: so that the last samples of one do not hold up the next.
+const ENDPOINT_TASKS_AT_ONCE: usize = 4;
+
 struct Assessment<'a> {
     request: &'a AssessRequest,
     house: &'a House,
@@ -122,6 +139,7 @@ struct Assessment<'a> {
     input: Vec<Run>,
     companions: Vec<Companion>,
     conformance: Vec<Conformance>,
+    roles: TaskRoleModels,
 }
 
 impl<'a> Assessment<'a> {
@@ -155,6 +173,7 @@ impl<'a> Assessment<'a> {
             input,
             companions,
             conformance,
+            roles: TaskRoleModels::new(),
         })
     }
 
@@ -163,7 +182,8 @@ impl<'a> Assessment<'a> {
         self.comparator_on_later_items().await
     }
 
-    /// Every target runs every task; some targets at once, the tasks of a target one after another.
+    /// Every target runs every task; some targets at once. The tasks of a target behind an API share its door, those of
+    /// one in this process go one after another.
     async fn runs(&mut self) -> Result<(), AssessError> {
         let targets: Vec<TargetName> = self.request.all_targets().cloned().collect();
         let jobs = targets.iter().map(|name| self.target_runs(name));
@@ -177,17 +197,19 @@ impl<'a> Assessment<'a> {
     }
 
     async fn target_runs(&self, name: &TargetName) -> Result<Vec<RunManifest>, AssessError> {
-        let mut done = Vec::new();
         if self.starts_no_more() {
-            return Ok(done);
+            return Ok(Vec::new());
         }
-        let model = self.house.targets.open(name)?;
-        for task in &self.request.tasks {
-            if !self.starts_no_more() {
-                done.push(self.run(task.clone(), model.clone(), None).await?);
+        let model = &self.house.targets.open(name)?;
+        let jobs = self.request.tasks.iter().map(|task| async move {
+            if self.starts_no_more() {
+                return Ok(None);
             }
-        }
-        Ok(done)
+            self.run(task.clone(), model.clone(), None).await.map(Some)
+        });
+        let at_once = if name.is_in_process() { 1 } else { ENDPOINT_TASKS_AT_ONCE };
+        let done: Vec<Option<RunManifest>> = stream::iter(jobs).buffered(at_once).try_collect().await?;
+        Ok(done.into_iter().flatten().collect())
     }
 
     async fn run(
@@ -208,15 +230,19 @@ impl<'a> Assessment<'a> {
         })?;
         // The items of a later round are all asked, however few the first was limited to.
         let limit = if items_of.is_some() { None } else { self.request.limit };
+        let asked = self.request.asked.get(&task.spec().name).cloned();
+        let roles = self.roles.get(&task.spec().name).cloned().unwrap_or_default();
         let one = RunOne {
             task,
             plan: Some(self.plan.id),
             seed: self.request.seed,
             limit,
             epochs: self.request.epochs,
-            connections_max: self.request.connections_max,
+            limits: self.request.limits,
+            asked,
             items_of: items_of.clone(),
             spending: self.request.spending.clone(),
+            roles,
         };
         let run = one.run_as(id, model, (&self.out.runs(), self.house)).await?;
         self.note(RunEntry {
@@ -233,7 +259,8 @@ impl<'a> Assessment<'a> {
 
     /// Reads a run back and remembers what the comparator must be asked too.
     fn keep(&mut self, run: RunManifest) -> Result<(), AssessError> {
-        let mut later = LaterItems::of(&run.task);
+        let task = self.request.tasks.iter().find(|task| task.spec().name == run.task.name);
+        let mut later = LaterItems::of(&run.task).with_files(task.map(|task| task.files()));
         let table = read_table(&self.out.runs(), &run, |record| later.observe(record))?;
         if !later.is_empty() && self.request.comparator.as_ref().is_some_and(|comparator| *comparator != run.target) {
             self.later.push((run.target.clone(), Arc::new(later)));
@@ -300,6 +327,7 @@ impl<'a> Assessment<'a> {
         };
         manifest.budget = budget_use(self.request);
         let mut report = analyse(&input);
+        report.limits.extend(self.house.targets.says());
         report.conformance = (!self.conformance.is_empty()).then_some(self.conformance);
         if let Some(budget) = manifest.budget {
             note_budget(&mut report, budget);
@@ -311,7 +339,8 @@ impl<'a> Assessment<'a> {
         manifest.status = if is_whole { RunStatus::Success } else { RunStatus::Cancelled };
         manifest.completed_at = Some(self.house.clock.now());
         self.out.write_json("assessment.json", &manifest)?;
-        Ok(Assessed { manifest, report, out: self.out })
+        let skipped = self.runs.iter().filter_map(|run| run.skipped.as_ref()).map(|skipped| skipped.count).sum();
+        Ok(Assessed { manifest, report, skipped, out: self.out })
     }
 
     fn is_cancelled(&self) -> bool {

@@ -9,6 +9,7 @@ use ph_model::TargetName;
 use ph_record::{Plan, RunEvent, TaskSpec};
 
 use crate::target::TargetOpener;
+use crate::target_limits::Doors;
 
 /// Everything that is handed in from above.
 #[derive(Clone)]
@@ -27,6 +28,8 @@ pub struct House {
     pub program: String,
     /// How many targets may be under way at once.
     pub targets_at_once: usize,
+    /// The doors of the targets that were asked for.
+    pub doors: Doors,
 }
 
 /// Is told how an assessment goes on. Nothing depends on what it does.

@@ -3,10 +3,12 @@
 //! A search chooses its last items from the target's own answers; without this the comparator would never see them.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use ph_base::{Digest, digest::DigestBuilder};
 use ph_record::{
-    Sample, SampleRecord, SampleRound, SampleStream, SourceOptions, TaskSource, TaskSourceError, TaskSpec,
+    NoFiles, Sample, SampleRecord, SampleRound, SampleStream, SourceOptions, TaskFiles, TaskSource, TaskSourceError,
+    TaskSpec,
 };
 
 /// The later items of one target in one task.
@@ -15,13 +17,21 @@ pub struct LaterItems {
     items: Vec<Sample>,
     /// The ids of `items`.
     known: HashSet<String>,
+    files: Arc<dyn TaskFiles>,
 }
 
 impl LaterItems {
     /// No items yet.
     #[must_use]
     pub fn of(spec: &TaskSpec) -> Self {
-        Self { spec: spec.clone(), items: Vec::new(), known: HashSet::new() }
+        Self { spec: spec.clone(), items: Vec::new(), known: HashSet::new(), files: Arc::new(NoFiles) }
+    }
+
+    /// The same with the files of the task whose items they are.
+    #[must_use]
+    pub fn with_files(mut self, files: Option<Arc<dyn TaskFiles>>) -> Self {
+        self.files = files.unwrap_or(self.files);
+        self
     }
 
     /// Takes the item of a record if it is from a later round and a compared measure reads it.
@@ -68,6 +78,10 @@ impl TaskSource for LaterItems {
 
     fn open(&self, _: &SourceOptions) -> Result<Box<dyn SampleStream>, TaskSourceError> {
         Ok(Box::new(OneRound(Some(self.items.clone()))))
+    }
+
+    fn files(&self) -> Arc<dyn TaskFiles> {
+        self.files.clone()
     }
 }
 

@@ -4,6 +4,7 @@
 //! ([`TargetOpener`]), how progress is shown ([`Progress`]) or what time it is; it binds no socket and prints nothing.
 
 pub mod assess;
+pub mod cached_targets;
 pub mod conformance;
 pub mod endpoint;
 pub mod house;
@@ -13,10 +14,13 @@ pub mod output_dir;
 pub mod plan;
 pub mod reference;
 pub mod report;
+pub mod roles;
 pub mod run_one;
 pub mod target;
+pub mod target_limits;
 
 pub use assess::{AssessError, Assessed, assess};
+pub use cached_targets::CachedTargets;
 pub use conformance::{CheckSubject, ConformanceOptions, check_conformance};
 pub use endpoint::{AllTargets, EndpointTargets, Variables};
 pub use house::{House, Progress, Quiet};
@@ -26,5 +30,7 @@ pub use ph_provider::Timeouts;
 pub use plan::AssessRequest;
 pub use reference::{REFERENCE_COMPARATOR, ReferenceModel};
 pub use report::{ReportError, ReportRequest, report_runs};
-pub use run_one::{RunOne, RunOneError};
+pub use roles::{RoleBindError, RoleBinder};
+pub use run_one::{GoneOn, RunOne, RunOneError};
 pub use target::{InProcessTargets, RenderHost, TargetError, TargetOpener, serve_rendering};
+pub use target_limits::{Doors, TargetLimits};

@@ -1,19 +1,21 @@
 //! What is asked for, and the plan made from it: written and hashed before anything is sent.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use ph_base::PlanId;
-use ph_eval::Spending;
+use ph_eval::{Roles, Spending};
 use ph_model::TargetName;
 use ph_record::{
-    AnalysisPlan, Plan, PlannedTarget, PlannedTask, RunKind, SourceOptions, Statement, TargetRole, TaskSource,
-    TaskSourceError,
+    AnalysisPlan, Plan, PlannedTarget, PlannedTask, RunAsked, RunKind, SourceOptions, Statement, TargetRole,
+    TaskSource, TaskSourceError, Treatment,
 };
 
 use crate::conformance::ConformanceOptions;
 use crate::house::House;
 use crate::target::TargetError;
+use crate::target_limits::TargetLimits;
 
 /// What an assessment is asked to do.
 #[derive(Clone)]
@@ -32,14 +34,20 @@ pub struct AssessRequest {
     pub epochs: Option<u32>,
     /// Seed of items and sampling.
     pub seed: u64,
-    /// The most samples in flight per target.
-    pub connections_max: usize,
+    /// How hard targets may be pressed.
+    pub limits: TargetLimits,
+    /// How tasks were asked for, by their names: what whoever goes on with a run must know.
+    pub asked: BTreeMap<String, RunAsked>,
+    /// The targets that the user gives to roles, in place of those that tasks name.
+    pub roles: BTreeMap<String, TargetName>,
     /// Prices, and what the whole assessment may spend, its checks included.
     pub spending: Spending,
     /// How endpoints are checked before the plan is made; none for not at all.
     pub conformance: Option<ConformanceOptions>,
     /// A difference is a finding only beyond this (a proportion: 0.1 = 10 points).
     pub margin: f64,
+    /// How cheated, refused, failed and limited samples count; locked with the plan.
+    pub treatment: Treatment,
     /// The command line that repeats the assessment, without secrets.
     pub repeat: String,
     /// What those who run it state of themselves and of the access they were given; locked with the plan.
@@ -66,6 +74,9 @@ impl AssessRequest {
     }
 }
 
+/// The models of the roles of every task, by the task's name.
+pub type TaskRoleModels = BTreeMap<String, Roles>;
+
 /// The level of the whole family of comparisons.
 pub(crate) const ALPHA: f64 = 0.05;
 
@@ -89,10 +100,11 @@ pub enum PlanError {
 ///
 /// # Errors
 /// [`PlanError`] naming the target or task.
-pub fn make(request: &AssessRequest, house: &House) -> Result<Plan, PlanError> {
+pub fn make(request: &AssessRequest, roles: &TaskRoleModels, house: &House) -> Result<Plan, PlanError> {
     let now = house.clock.now();
     let targets = request.all_targets().map(|name| planned_target(name, request, house)).collect::<Result<_, _>>()?;
-    let tasks = request.tasks.iter().map(|task| planned_task(task.as_ref(), request)).collect::<Result<_, _>>()?;
+    let tasks =
+        request.tasks.iter().map(|task| planned_task(task.as_ref(), (request, roles))).collect::<Result<_, _>>()?;
     Ok(Plan {
         version: Plan::VERSION,
         id: PlanId::new(now, (house.random)()),
@@ -114,7 +126,10 @@ fn planned_target(name: &TargetName, request: &AssessRequest, house: &House) -> 
     Ok(PlannedTarget { name: name.clone(), role, fingerprint })
 }
 
-fn planned_task(task: &dyn TaskSource, request: &AssessRequest) -> Result<PlannedTask, PlanError> {
+fn planned_task(
+    task: &dyn TaskSource,
+    (request, roles): (&AssessRequest, &TaskRoleModels),
+) -> Result<PlannedTask, PlanError> {
     let options = request.source_options();
     let wrong = |source| PlanError::Task { task: task.spec().name.clone(), source };
     let mut samples = 0;
@@ -133,6 +148,7 @@ fn planned_task(task: &dyn TaskSource, request: &AssessRequest) -> Result<Planne
         digest: task.digest(&options).map_err(wrong)?,
         samples,
         epochs: request.epochs_of(task),
+        roles: roles.get(&task.spec().name).map(Roles::targets).unwrap_or_default(),
     })
 }
 
@@ -144,5 +160,6 @@ fn analysis_plan(request: &AssessRequest) -> AnalysisPlan {
         ),
         None => "no comparator: absolute estimates with one-sided bounds, no findings".to_owned(),
     };
-    AnalysisPlan { alpha: ALPHA, margin: request.margin, correction: "holm".to_owned(), comparison }
+    let (correction, treatment) = ("holm".to_owned(), request.treatment);
+    AnalysisPlan { alpha: ALPHA, margin: request.margin, correction, comparison, treatment }
 }

@@ -4,12 +4,13 @@
 
 use std::collections::BTreeSet;
 
-use ph_analysis::{AnalysisInput, ReportData, Run, RunTable, analyse};
+use ph_analysis::{AnalysisInput, ReportData, Run, RunTable, analyse, own_treatment};
 use ph_base::{AssessmentId, PlanId};
 use ph_eval::{RunDir, RunDirError};
 use ph_model::TargetName;
 use ph_record::{
     AnalysisPlan, AnalysisSpec, OriginKind, Plan, PlannedTarget, PlannedTask, RunKind, RunManifest, TargetRole,
+    Treatment,
 };
 use std::path::PathBuf;
 
@@ -28,6 +29,9 @@ pub struct ReportRequest {
     pub out: PathBuf,
     /// A difference is a finding only beyond this (a proportion: 0.1 = 10 points).
     pub margin: f64,
+    /// How cheated, refused, failed and limited samples count; where it is not said, as the runs were made to be counted
+    /// if that is the same for all, else by default.
+    pub treatment: Option<Treatment>,
     /// The command line that repeats the report.
     pub repeat: String,
 }
@@ -140,8 +144,21 @@ fn plan(runs: &[(TargetRole, Run)], request: &ReportRequest, house: &House) -> P
         statement: None,
         targets: targets(runs),
         tasks: tasks(runs),
-        analysis: AnalysisPlan { alpha: ALPHA, margin: request.margin, correction: "holm".to_owned(), comparison },
+        analysis: AnalysisPlan {
+            alpha: ALPHA,
+            margin: request.margin,
+            correction: "holm".to_owned(),
+            comparison,
+            treatment: request.treatment.unwrap_or_else(|| common_treatment(runs)),
+        },
     }
+}
+
+/// The treatment for which all runs were made; the default where they differ.
+fn common_treatment(runs: &[(TargetRole, Run)]) -> Treatment {
+    let mut treatments = runs.iter().map(|(_, run)| own_treatment(run));
+    let first = treatments.next().unwrap_or_default();
+    if treatments.all(|other| other == first) { first } else { Treatment::default() }
 }
 
 fn targets(runs: &[(TargetRole, Run)]) -> Vec<PlannedTarget> {
@@ -168,6 +185,7 @@ fn tasks(runs: &[(TargetRole, Run)]) -> Vec<PlannedTask> {
             digest: run.manifest.task_digest,
             samples: (run.table.len() as u64).div_ceil(u64::from(run.manifest.epochs.max(1))),
             epochs: run.manifest.epochs,
+            roles: run.manifest.roles.iter().map(|(role, used)| (role.clone(), used.target.clone())).collect(),
         })
         .collect()
 }
@@ -184,7 +202,12 @@ fn lacks(runs: &[(TargetRole, Run)]) -> Vec<String> {
         let (task, target) = (&run.manifest.task.name, &run.manifest.target);
         let from = match origin.kind {
             OriginKind::Imported => format!("was read from the log `{}` of {by}", origin.of),
-            OriginKind::Rescored => format!("holds the replies of run `{}`, scored again by {by}", origin.of),
+            OriginKind::Rescored => {
+                let treated = origin.treatment.map(|treatment| format!(" and made to be counted with {treatment}"));
+                let digest = origin.digest.map(|digest| format!(" (samples {digest})"));
+                let (treated, digest) = (treated.unwrap_or_default(), digest.unwrap_or_default());
+                format!("holds the replies of run `{}`{digest}, scored again by {by}{treated}", origin.of)
+            }
         };
         let lacks =
             if origin.lacks.is_empty() { String::new() } else { format!(" It lacks: {}.", origin.lacks.join("; ")) };

@@ -4,12 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ph_analysis::RunTable;
-use ph_base::{PlanId, RunId};
-use ph_eval::{JournalRecorder, Reporter, RunDir, RunDirError, RunError, RunRequest, Spending};
+use ph_base::{Digest, PlanId, RunId};
+use ph_eval::{
+    Again, Disk, Earlier, JournalRecorder, LimitsFile, Reporter, Roles, RunDir, RunDirError, RunError, RunRequest,
+    Spending, TornTail,
+};
 use ph_model::{ModelApi, TargetName};
-use ph_record::{RecordError, Recorder, RunKind, RunManifest, SampleRecord, TaskSource};
+use ph_record::{
+    RecordError, Recorder, RunAsked, RunKind, RunManifest, RunStatus, SampleRecord, SourceOptions, TaskSource,
+    TaskSourceError,
+};
 
 use crate::house::House;
+use crate::target_limits::TargetLimits;
 
 /// What to run.
 #[derive(Clone)]
@@ -24,12 +31,16 @@ pub struct RunOne {
     pub limit: Option<u64>,
     /// Epochs per item, where not the task's own.
     pub epochs: Option<u32>,
-    /// The most samples in flight.
-    pub connections_max: usize,
+    /// How hard the target may be pressed; the first run on it decides for all.
+    pub limits: TargetLimits,
+    /// How it was asked for, where somebody may go on with it later.
+    pub asked: Option<RunAsked>,
     /// For the comparator on the later items of an assessed target: that target.
     pub items_of: Option<TargetName>,
     /// Prices, and the budget that it shares with other runs.
     pub spending: Spending,
+    /// The models that the task's steps ask besides the target.
+    pub roles: Roles,
 }
 
 /// A run cannot be made, or failed on the way.
@@ -41,6 +52,22 @@ pub enum RunOneError {
     /// Its journal cannot be opened.
     #[error(transparent)]
     Journal(#[from] RecordError),
+    /// The samples of the task of a run that is to be gone on with cannot be read.
+    #[error("cannot read the task of run {run}")]
+    Task {
+        /// The run.
+        run: RunId,
+        /// Why.
+        source: TaskSourceError,
+    },
+    /// A run cannot be gone on with: it would not be the same run.
+    #[error("run {run} cannot be gone on with, because something has changed: {}", list(changes))]
+    Changed {
+        /// The run.
+        run: RunId,
+        /// What.
+        changes: Vec<Change>,
+    },
     /// It failed; its directory says how far it came.
     #[error("run {run} failed")]
     Run {
@@ -51,6 +78,36 @@ pub enum RunOneError {
         source: Box<RunError>,
     },
 }
+
+/// Something that is no longer as it was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// What.
+    pub what: &'static str,
+    /// As it was when the run began.
+    pub was: String,
+    /// As it is now.
+    pub is: String,
+}
+
+fn list(changes: &[Change]) -> String {
+    let one = |change: &Change| format!("{} was `{}`, is `{}`", change.what, change.was, change.is);
+    changes.iter().map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// A run that was gone on with.
+#[derive(Debug, Clone)]
+pub struct GoneOn {
+    /// How it stands.
+    pub manifest: RunManifest,
+    /// What a power cut had left half written at the journal's end; it was cut away, and its sample asked again.
+    pub torn: Option<TornTail>,
+    /// Whether there was nothing to do.
+    pub was_whole: bool,
+}
+
+/// How often a sample is tried again whose sandbox failed.
+const SANDBOX_RETRIES: u32 = 2;
 
 impl RunOne {
     /// Runs it in `runs/<run>/`.
@@ -69,27 +126,95 @@ impl RunOne {
         (runs, house): (&Path, &House),
     ) -> Result<RunManifest, RunOneError> {
         let dir = RunDir::create(runs, &id)?;
-        let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(JournalRecorder::new(dir)?)];
+        let journal = JournalRecorder::new(dir.clone())?;
+        self.run_in(id, model, (dir, journal, None), house).await
+    }
+
+    /// Goes on with a run that was cut off or interrupted. What it needs besides (task, plan, seed, target) must be what
+    /// it was; nothing is sent where it is not. A run that came to its end is left as it is.
+    ///
+    /// # Errors
+    /// [`RunOneError`] where something has changed, the journal is damaged, or the run fails again.
+    pub async fn go_on(
+        &self,
+        (dir, again): (RunDir, Again),
+        model: Arc<dyn ModelApi>,
+        house: &House,
+    ) -> Result<GoneOn, RunOneError> {
+        let manifest = dir.manifest()?;
+        let changes = self.changes(&manifest, model.as_ref())?;
+        if !changes.is_empty() {
+            return Err(RunOneError::Changed { run: manifest.id, changes });
+        }
+        let (journal, torn) = JournalRecorder::going_on(dir.clone(), Arc::new(Disk))?;
+        if manifest.status == RunStatus::Success && again == Again::AccessCut && !has_cuts(&manifest) {
+            return Ok(GoneOn { manifest, torn, was_whole: true });
+        }
+        let earlier = Earlier { dir: dir.clone(), again };
+        let id = manifest.id;
+        let manifest = self.run_in(id, model, (dir, journal, Some((manifest, earlier))), house).await?;
+        Ok(GoneOn { manifest, torn, was_whole: false })
+    }
+
+    /// What is no longer as it was when the run began.
+    fn changes(&self, old: &RunManifest, model: &dyn ModelApi) -> Result<Vec<Change>, RunOneError> {
+        let options = SourceOptions { seed: self.seed, limit: self.limit };
+        let digest = self.task.digest(&options).map_err(|source| RunOneError::Task { run: old.id, source })?;
+        let epochs = self.epochs.unwrap_or(old.epochs);
+        let plan = |plan: Option<PlanId>| plan.map_or_else(|| "none".to_owned(), |plan| plan.to_string());
+        let print = |digest: Option<Digest>| digest.map_or_else(|| "none".to_owned(), |digest| digest.to_string());
+        let pairs = [
+            ("task", old.task.name.clone(), self.task.spec().name.clone()),
+            ("task digest", old.task_digest.to_string(), digest.to_string()),
+            ("target", old.target.to_string(), model.target().to_string()),
+            ("target fingerprint", print(old.fingerprint), print(model.fingerprint())),
+            ("plan", plan(old.plan), plan(self.plan)),
+            ("seed", old.seed.to_string(), self.seed.to_string()),
+            ("epochs", old.epochs.to_string(), epochs.to_string()),
+        ];
+        let differs = pairs.into_iter().filter(|(_, was, is)| was != is);
+        Ok(differs.map(|(what, was, is)| Change { what, was, is }).collect())
+    }
+
+    async fn run_in(
+        &self,
+        id: RunId,
+        model: Arc<dyn ModelApi>,
+        (dir, journal, earlier): (RunDir, JournalRecorder, Option<(RunManifest, Earlier)>),
+        house: &House,
+    ) -> Result<RunManifest, RunOneError> {
+        let recorders: Vec<Box<dyn Recorder>> = vec![Box::new(journal)];
         let mut reporters: Vec<Box<dyn Reporter>> =
             vec![house.progress.run(model.target(), self.task.spec(), self.items_of.as_ref())];
         let meter = self.spending.meter(&model.target().to_string());
+        let through = |model| house.doors.door(model, &self.limits, &house.clock).enter(id);
         let request = RunRequest {
             id,
             plan: self.plan,
             kind: if self.plan.is_some() { RunKind::Confirmatory } else { RunKind::Exploratory },
             task: self.task.clone(),
-            model,
+            door: house.doors.door(model, &self.limits, &house.clock),
             clock: house.clock.clone(),
             seed: self.seed,
             limit: self.limit,
             epochs: self.epochs,
-            max_connections: self.connections_max,
+            asked: self.asked.clone(),
+            earlier,
+            sandbox_retries: SANDBOX_RETRIES,
+            chain: None,
+            tuning: Some(Box::new(LimitsFile::of(&dir))),
             meter,
+            roles: self.roles.through(through),
             cancellation: house.cancellation.clone(),
         };
-        let done = ph_eval::run(request, &mut recorders, &mut reporters).await;
+        let done = ph_eval::run(request, recorders, &mut reporters).await;
         done.map_err(|source| RunOneError::Run { run: id, source: Box::new(source) })
     }
+}
+
+/// Whether samples are to be asked again although the run came to its end.
+fn has_cuts(manifest: &RunManifest) -> bool {
+    manifest.endings.get("access cut").is_some_and(|count| *count > 0)
 }
 
 /// Reads a run's records back from its directory into a table; `also` sees every record too.

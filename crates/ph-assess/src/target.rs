@@ -27,6 +27,11 @@ pub trait TargetOpener: Send + Sync {
             false => "the target cannot be opened with another credential".to_owned(),
         })
     }
+
+    /// What a report must say of how targets were reached.
+    fn says(&self) -> Vec<String> {
+        Vec::new()
+    }
 }
 
 /// A target cannot be opened.

@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ph_base::Money;
-use ph_model::{Message, ModelError, ModelErrorKind, ModelReply, ModelRequest, Usage};
-use ph_record::{BudgetLimit, BudgetUse, LimitKind, Price};
+use ph_model::{EarlierAttempts, Message, ModelError, ModelErrorKind, ModelReply, ModelRequest, Usage};
+use ph_record::{BudgetLimit, BudgetUse, LimitKind, Price, SampleRecord};
 use tokio::sync::Notify;
 
 use crate::generate::Stop;
@@ -189,6 +189,7 @@ impl Spending {
             price: self.prices.price(target).cloned().map(Arc::new),
             budget: self.budget.clone(),
             refused: Arc::new(AtomicBool::new(false)),
+            recorded: None,
         }
     }
 
@@ -205,6 +206,16 @@ pub struct Meter {
     price: Option<Arc<Price>>,
     budget: Option<Arc<Budget>>,
     refused: Arc<AtomicBool>,
+    recorded: Option<Arc<dyn RecordedBudget>>,
+}
+
+/// What a replay has in the place of a budget.
+pub(crate) trait RecordedBudget: std::fmt::Debug + Send + Sync {
+    /// The refusal of the present sample's next call, where that is what the record has next.
+    fn refusal(&self) -> Option<Stop>;
+
+    /// How far the budget was used in the end.
+    fn used(&self) -> Option<BudgetUse>;
 }
 
 /// What a call may cost, held until it is settled. Dropped unsettled, for instance because the sample's time is over,
@@ -224,6 +235,16 @@ impl Drop for Reservation {
 }
 
 impl Meter {
+    /// The meter of a replay: nothing is spent, and a call is refused where it was refused then.
+    pub(crate) fn of_replay(price: Option<Price>, recorded: Arc<dyn RecordedBudget>) -> Self {
+        Self { price: price.map(Arc::new), recorded: Some(recorded), ..Self::default() }
+    }
+
+    /// Whether it is the meter of a replay, in which neither money nor time is spent.
+    pub(crate) fn is_replay(&self) -> bool {
+        self.recorded.is_some()
+    }
+
     /// The price of the target's tokens, where it is known.
     #[must_use]
     pub fn price(&self) -> Option<&Price> {
@@ -238,9 +259,22 @@ impl Meter {
 
     /// How far the budget was used; `ended_run` where a call of this run was refused, or `was_cut_short`.
     pub(crate) fn budget_use(&self, was_cut_short: bool) -> Option<BudgetUse> {
+        if let Some(recorded) = &self.recorded {
+            return recorded.used();
+        }
         let budget = self.budget.as_ref()?;
         let ended_run = self.refused.load(Ordering::Relaxed) || was_cut_short;
         Some(BudgetUse { limit: budget.limit, spent: budget.spent(), ended_run })
+    }
+
+    /// Counts what a sample used before the run was gone on with; unknown costs as far as they can be told.
+    pub(crate) fn spent_earlier(&self, record: &SampleRecord) {
+        let Some(budget) = &self.budget else { return };
+        let spent = match (budget.limit, record.cost) {
+            (BudgetLimit::Money(limit), Some(cost)) if cost.currency == limit.currency => cost.micros,
+            _ => self.amount(budget, &record.usage).unwrap_or(0),
+        };
+        budget.settle(0, spent, 0);
     }
 
     /// Reserves what `request` may cost.
@@ -248,6 +282,9 @@ impl Meter {
     /// # Errors
     /// [`Stop::Limit`] where the budget does not have it; the call must then not be sent.
     pub async fn reserve(&self, request: &ModelRequest) -> Result<Reservation, Stop> {
+        if let Some(refusal) = self.recorded.as_ref().and_then(|recorded| recorded.refusal()) {
+            return Err(refusal);
+        }
         let Some(budget) = &self.budget else { return Ok(Reservation { budget: None, reserved: 0 }) };
         let input_tokens = input_tokens_estimate(request);
         let amount = |state: &State| {
@@ -268,6 +305,10 @@ impl Meter {
         let usage = used(result);
         if let Some(budget) = reservation.budget.take() {
             let spent = usage.map_or(Some(reservation.reserved), |usage| self.amount(&budget, &usage));
+            // An earlier attempt of which nobody knows what the provider did counts as estimated.
+            let unknown = earlier(result).failed.iter().filter(|failed| used_by(&failed.error).is_none()).count();
+            let before = reservation.reserved.saturating_mul(unknown as u64);
+            let spent = spent.map(|spent| spent.saturating_add(before));
             let output_tokens = usage.map_or(0, |usage| usage.output_tokens);
             budget.settle(reservation.reserved, spent.unwrap_or(u64::MAX), output_tokens);
         }
@@ -290,23 +331,35 @@ impl Meter {
 fn used(result: &Result<ModelReply, ModelError>) -> Option<Usage> {
     match result {
         Ok(reply) => reply.output.usage,
-        Err(error) => match error.kind {
-            ModelErrorKind::Timeout
-            | ModelErrorKind::MalformedReply
-            | ModelErrorKind::Model
-            | ModelErrorKind::AccessCut => None,
-            ModelErrorKind::Unreachable
-            | ModelErrorKind::RateLimited
-            | ModelErrorKind::Overloaded
-            | ModelErrorKind::Unauthorized
-            | ModelErrorKind::NotFound
-            | ModelErrorKind::InvalidRequest
-            | ModelErrorKind::ContextTooLong => Some(Usage::default()),
-        },
+        Err(error) => used_by(error),
     }
 }
 
-fn input_tokens_estimate(request: &ModelRequest) -> u64 {
+fn used_by(error: &ModelError) -> Option<Usage> {
+    match error.kind {
+        ModelErrorKind::Timeout
+        | ModelErrorKind::MalformedReply
+        | ModelErrorKind::Model
+        | ModelErrorKind::AccessCut => None,
+        ModelErrorKind::Unreachable
+        | ModelErrorKind::RateLimited
+        | ModelErrorKind::Overloaded
+        | ModelErrorKind::Unauthorized
+        | ModelErrorKind::NotFound
+        | ModelErrorKind::InvalidRequest
+        | ModelErrorKind::ContextTooLong => Some(Usage::default()),
+    }
+}
+
+fn earlier(result: &Result<ModelReply, ModelError>) -> &EarlierAttempts {
+    match result {
+        Ok(reply) => &reply.earlier,
+        Err(error) => &error.earlier,
+    }
+}
+
+/// Tokens of a request, as far as they can be told before it is sent.
+pub(crate) fn input_tokens_estimate(request: &ModelRequest) -> u64 {
     let bytes = |message: &Message| {
         let calls = message.tool_calls.iter().map(|call| call.function.len() + call.arguments.to_string().len());
         message.text().len() + calls.sum::<usize>()
@@ -344,7 +397,7 @@ mod tests {
         let message = Message::assistant("x");
         let output =
             ModelOutput { model: "m".to_owned(), message, stop_reason: StopReason::Stop, usage, logprobs: None };
-        Ok(ModelReply { output, exchange: None })
+        Ok(ModelReply::new(output))
     }
 
     fn usage(input_tokens: u64, output_tokens: u64) -> Option<Usage> {

@@ -4,13 +4,15 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use futures::FutureExt;
-use ph_base::Money;
+use ph_base::{Money, Timestamp};
 use ph_model::{GenerateConfig, ModelApi, ModelError, ModelErrorKind, ModelReply, ModelRequest, StopReason, Usage};
-use ph_record::event::{KnownEvent, ModelCallError, ModelEvent};
+use ph_record::event::CacheHit;
 use ph_record::{Ending, LimitKind, RecordedError, TaskLimits};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Meter;
+use crate::call_events::{Called, write_down};
+use crate::role::{RoleAsker, RoleCalls};
 use crate::sample_state::SampleState;
 use crate::transcript::Transcript;
 
@@ -33,6 +35,9 @@ pub enum Stop {
     /// A solver failed: our side's failure, never the model's.
     #[error("{0}")]
     Failed(String),
+    /// The sandbox failed: never the model's failure. What the model used up is a limit instead.
+    #[error("the sandbox failed: {0}")]
+    Sandbox(String),
     /// A solver panicked.
     #[error("panicked: {0}")]
     Panicked(String),
@@ -69,6 +74,7 @@ pub struct Generate {
     meter: Meter,
     /// What all calls so far cost; none once one of them has a cost that is not known.
     cost: Option<Money>,
+    roles: RoleCalls,
     /// What has happened so far.
     pub transcript: Transcript,
 }
@@ -83,7 +89,26 @@ impl Generate {
         transcript: Transcript,
     ) -> Self {
         let (usage, meter, cost) = (Usage::default(), Meter::default(), None);
-        Self { model, config, limits, halted, usage, meter, cost, transcript }
+        let roles = RoleCalls::default();
+        Self { model, config, limits, halted, usage, meter, cost, roles, transcript }
+    }
+
+    /// The same with other models in these roles.
+    #[must_use]
+    pub fn with_roles(mut self, roles: RoleCalls) -> Self {
+        self.roles = roles;
+        self
+    }
+
+    /// The way to the models that have a role.
+    pub fn roles(&mut self) -> RoleAsker<'_> {
+        RoleAsker::new(&mut self.roles, &mut self.transcript)
+    }
+
+    /// What other models were used for so far, by role.
+    #[must_use]
+    pub fn role_use(&self) -> std::collections::BTreeMap<String, ph_record::RoleUse> {
+        self.roles.used()
     }
 
     /// The same with every call through this meter.
@@ -121,13 +146,19 @@ impl Generate {
             tool_choice: state.tool_choice.clone(),
             config: self.config.clone(),
         };
-        let reservation = self.meter.reserve(&request).await?;
-        let began = self.transcript.now();
-        let result = attempt(self.model.as_ref(), &request).await;
-        let cost = self.meter.settle(reservation, &result);
-        self.cost = self.cost.zip(cost).and_then(|(sum, cost)| sum.checked_add(cost).ok());
-        let event = self.event(request, &result);
-        self.transcript.add_at(began, KnownEvent::Model(Box::new(event)));
+        let (began, result, cache) = match self.model.recall(&request).await {
+            Some(recalled) => {
+                let hit = CacheHit { asked_at: recalled.asked_at, took_ms: recalled.took_ms };
+                (self.transcript.now(), Ok(ModelReply::new(recalled.output)), Some(hit))
+            }
+            None => {
+                let (began, result) = self.ask(&request).await?;
+                (began, result, None)
+            }
+        };
+        let target = self.model.target().to_string();
+        let called = Called { model: &target, role: None, began, cache };
+        write_down(&mut self.transcript, &called, request, &result);
         let output = result?.output;
         if let Some(usage) = &output.usage {
             self.usage.add(usage);
@@ -138,21 +169,14 @@ impl Generate {
         self.check_reply(stop_reason)
     }
 
-    fn event(&self, request: ModelRequest, result: &Result<ModelReply, ModelError>) -> ModelEvent {
-        ModelEvent {
-            model: self.model.target().to_string(),
-            role: None,
-            input: request.messages,
-            tools: request.tools,
-            tool_choice: request.tool_choice,
-            config: request.config,
-            output: result.as_ref().ok().map(|reply| reply.output.clone()),
-            error: result
-                .as_ref()
-                .err()
-                .map(|error| ModelCallError { kind: error.kind, message: error.message.clone() }),
-            completed: self.transcript.now(),
-        }
+    /// Asks the target under the budget, and adds what it cost; also when that began.
+    async fn ask(&mut self, request: &ModelRequest) -> Result<(Timestamp, Result<ModelReply, ModelError>), Stop> {
+        let reservation = self.meter.reserve(request).await?;
+        let began = self.transcript.now();
+        let result = attempt(self.model.as_ref(), request).await;
+        let cost = self.meter.settle(reservation, &result);
+        self.cost = self.cost.zip(cost).and_then(|(sum, cost)| sum.checked_add(cost).ok());
+        Ok((began, result))
     }
 
     fn check_messages(&self, state: &SampleState) -> Result<(), Stop> {
@@ -183,7 +207,7 @@ impl Generate {
 }
 
 /// One call; a panic inside the model is the model's failure, not the run's.
-async fn attempt(model: &dyn ModelApi, request: &ModelRequest) -> Result<ModelReply, ModelError> {
+pub(crate) async fn attempt(model: &dyn ModelApi, request: &ModelRequest) -> Result<ModelReply, ModelError> {
     AssertUnwindSafe(model.generate(request)).catch_unwind().await.unwrap_or_else(|panic| {
         Err(ModelError::new(ModelErrorKind::Model, format!("the model panicked: {}", panic_text(panic.as_ref()))))
     })

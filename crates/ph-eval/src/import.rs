@@ -98,13 +98,15 @@ impl Import<'_> {
         let mut journal = JournalRecorder::new(self.dir.clone()).map_err(|error| write(io::Error::other(error)))?;
         let mut packer = Packer::new().map_err(write)?;
         let context = SampleContext { run: manifest.id, task: manifest.task.name.clone() };
-        for place in self.log.samples()? {
+        self.log.each_place(|place| {
             let (record, entry) = self.sample(&place, &context, &mut packer)?;
             let record = if imported.is_ours { record } else { with_response(record) };
             journal.store(&ph_evallog::core::without_events(&record), &entry).map_err(write)?;
             manifest.samples += 1;
             *manifest.endings.entry(record.ending.name().to_owned()).or_default() += 1;
-        }
+            Ok::<_, ImportError>(())
+        })?;
+        journal.commit_stored().map_err(write)?;
         if !imported.is_ours {
             self.dir.write_imported_header(header).map_err(write)?;
         }
@@ -113,6 +115,7 @@ impl Import<'_> {
             kind: OriginKind::Imported,
             of: name.unwrap_or_default().chars().filter(|c| !c.is_control()).collect(),
             digest: Some(digest),
+            treatment: None,
             by: imported.program,
             lacks: imported.lacks,
         });
@@ -136,7 +139,7 @@ impl Import<'_> {
         let (value, entry) = match self.log.packed_at(place)? {
             Some(entry) => {
                 let document = entry.clone().unpack(&self.limits).map_err(|error| wrong(error.to_string()))?;
-                let value: Value = lenient::parse(&document).map_err(|error| wrong(error.to_string()))?;
+                let value = lenient::parse_foreign(&document).map_err(|error| wrong(error.to_string()))?;
                 (value, entry)
             }
             None => {

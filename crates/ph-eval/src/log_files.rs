@@ -1,4 +1,5 @@
-//! The log files of a run, `log-000.eval`, …: made from its journal by copying, with at most 50,000 samples each.
+//! The log files of a run, `log-000.eval`, …: made from its journal by copying, with at most 50,000 samples each. Every
+//! file is a log of its own for whoever opens it: its results and reductions are those of the samples in it.
 
 use std::fs;
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ pub enum LogFilesError {
 /// [`LogFilesError`] where the journal cannot be read or a file cannot be written.
 pub fn write_logs(dir: &RunDir, manifest: &RunManifest) -> Result<(), LogFilesError> {
     let target = manifest.target.to_string();
-    let imported = dir.imported_header()?;
+    let imported = dir.imported_header()?.filter(Value::is_object);
     let start = match &imported {
         None => start_json(manifest, PROGRAM),
         Some(header) => imported_start(header, manifest),
@@ -42,7 +43,7 @@ pub fn write_logs(dir: &RunDir, manifest: &RunManifest) -> Result<(), LogFilesEr
         Some(header) => {
             let mut header = header.clone();
             header["eval"] = start["eval"].clone();
-            log.finish_merged(header, manifest.task.epochs.reducer)
+            log.finish_merged(header, &manifest.task.epochs.reducer)
         }
     };
     let mut number = 0;
@@ -68,7 +69,7 @@ pub fn write_logs(dir: &RunDir, manifest: &RunManifest) -> Result<(), LogFilesEr
 /// The start of an imported log as it was there, with our manifest beside.
 fn imported_start(header: &Value, manifest: &RunManifest) -> Value {
     let ours = start_json(manifest, PROGRAM);
-    let mut eval = header["eval"].clone();
+    let mut eval = header.get("eval").filter(|eval| eval.is_object()).unwrap_or(&ours["eval"]).clone();
     if !eval.get("metadata").is_some_and(Value::is_object) {
         eval["metadata"] = serde_json::json!({});
     }

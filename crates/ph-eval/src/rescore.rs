@@ -1,32 +1,42 @@
-//! Scores the replies of a run again: no model is asked, and the old run stays as it is.
+//! Scores the replies of a run again, or has its samples counted otherwise: no model is asked, and the old run stays as
+//! it is. The new run names the old one, the digest of its samples and the treatment; a treatment changes no score.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use ph_base::{Clock, RunId};
+use ph_base::digest::DigestBuilder;
+use ph_base::{Clock, Money, RunId};
 use ph_evallog::{PackedEntry, Packer, ReadLimits, lenient, numbers, sample};
 use ph_model::ToolChoice;
 use ph_record::{
-    Ending, Event, MeasureSpec, Origin, OriginKind, RunManifest, RunStatus, SampleId, SampleRecord, ScorerSpec,
+    Ending, Event, MeasureSpec, Origin, OriginKind, RoleUse, RunManifest, RunStatus, SampleId, SampleRecord,
+    ScorerSpec, Treatment,
 };
 use serde_json::Value;
 use std::io;
+use tokio_util::sync::CancellationToken;
 
 use crate::journal::JournalRecorder;
 use crate::log_files::{LogFilesError, write_logs};
 use crate::parameters::StepError;
+use crate::role::{RoleAsker, RoleCalls, RoleError, Roles};
 use crate::run_dir::{RunDir, RunDirError, whole_record};
 use crate::sample_state::SampleState;
 use crate::scorer::ScorerSet;
 use crate::segment::StoredSample;
+use crate::step_context::StepContext;
 use crate::transcript::Transcript;
 
 /// What to score again.
 pub struct RescoreRequest<'a> {
     /// The run whose replies are scored.
     pub source: &'a RunDir,
-    /// The scorers; the run's own are left away.
+    /// The models that these scorers ask.
+    pub roles: Roles,
+    /// The scorers; the run's own are left away. None: every score stays.
     pub scorers: Vec<ScorerSpec>,
+    /// How the new run's samples are counted, where not as the old one's.
+    pub treatment: Option<Treatment>,
     /// The directory in which the new run's directory is made.
     pub runs: &'a Path,
     /// The new run's id.
@@ -43,6 +53,9 @@ pub enum RescoreError {
     /// A scorer cannot be made.
     #[error(transparent)]
     Scorer(#[from] StepError),
+    /// A role that a scorer asks has no model.
+    #[error(transparent)]
+    Role(#[from] RoleError),
     /// The run cannot be read, or the new one's directory cannot be made.
     #[error(transparent)]
     Dir(#[from] RunDirError),
@@ -70,10 +83,12 @@ pub enum RescoreError {
 /// # Errors
 /// [`RescoreError`].
 pub async fn rescore(request: &RescoreRequest<'_>) -> Result<RunManifest, RescoreError> {
-    let scorers = ScorerSet::build(&request.scorers)?;
+    let scorers = ScorerSet::build(&request.scorers, &StepContext::without_files())?;
+    request.roles.check("rescore", &scorers.roles())?;
     let old = request.source.manifest()?;
     let dir = RunDir::create(request.runs, &request.id)?;
-    let done = Rescoring { request, scorers, dir: &dir }.run(old).await;
+    let roles = Arc::new(request.roles.clone());
+    let done = Rescoring { request, scorers, roles, dir: &dir }.run(old).await;
     if done.is_err() {
         let _ = std::fs::remove_dir_all(dir.path());
     }
@@ -83,6 +98,7 @@ pub async fn rescore(request: &RescoreRequest<'_>) -> Result<RunManifest, Rescor
 struct Rescoring<'a> {
     request: &'a RescoreRequest<'a>,
     scorers: ScorerSet,
+    roles: Arc<Roles>,
     dir: &'a RunDir,
 }
 
@@ -91,11 +107,26 @@ impl Rescoring<'_> {
         let mut manifest = self.begin(old);
         let mut journal = JournalRecorder::new(self.dir.clone()).map_err(io::Error::other)?;
         let mut packer = Packer::new()?;
+        let mut digest = DigestBuilder::default();
         for stored in self.request.source.stored()? {
-            let (record, entry) = self.sample(stored?, &manifest, &mut packer).await?;
+            let stored = stored?;
+            digest.part(stored.name.as_bytes());
+            digest.part(&stored.entry.payload);
+            let (record, entry) = self.sample(stored, &manifest, &mut packer).await?;
             journal.store(&record, &entry)?;
             manifest.samples += 1;
+            for (role, used) in &record.roles {
+                manifest
+                    .roles
+                    .entry(role.clone())
+                    .or_insert_with(|| RoleUse::none(&used.target, used.cost.map(|cost| Money::zero(cost.currency))))
+                    .add(used);
+            }
             *manifest.endings.entry(record.ending.name().to_owned()).or_default() += 1;
+        }
+        journal.commit_stored()?;
+        if let Some(origin) = &mut manifest.origin {
+            origin.digest = Some(digest.finish());
         }
         manifest.status = RunStatus::Success;
         manifest.completed_at = Some(self.request.clock.now());
@@ -108,6 +139,7 @@ impl Rescoring<'_> {
     }
 
     fn begin(&self, old: RunManifest) -> RunManifest {
+        let earlier = old.origin.as_ref().and_then(|origin| origin.treatment);
         let lacks = old.origin.map(|origin| origin.lacks).unwrap_or_default();
         let mut manifest = RunManifest {
             id: self.request.id,
@@ -120,11 +152,16 @@ impl Rescoring<'_> {
                 of: old.id.to_string(),
                 digest: None,
                 by: Some(self.request.program.clone()),
+                treatment: self.request.treatment.or(earlier),
                 lacks,
             }),
             error: None,
+            roles: self.roles.no_use(),
             ..RunManifest { origin: None, ..old }
         };
+        if self.request.scorers.is_empty() {
+            return manifest;
+        }
         manifest.task.scorer.clone_from(&self.request.scorers);
         let labels: Vec<&str> = self.scorers.labels().collect();
         let measures = &mut manifest.task.analysis.measures;
@@ -158,13 +195,18 @@ impl Rescoring<'_> {
     async fn scored(&self, mut record: SampleRecord, manifest: &RunManifest) -> (SampleRecord, Vec<Event>) {
         record.run = manifest.id;
         record.id = SampleId::of(&manifest.id, &record.task, &record.sample, (record.epoch, record.attempt));
-        record.scores.clear();
         let events = std::mem::take(&mut record.events);
+        if self.request.scorers.is_empty() {
+            return (record, events);
+        }
+        record.scores.clear();
         if !is_to_be_scored(&record) {
             return (record, events);
         }
         let mut transcript = Transcript::going_on(self.request.clock.clone(), events);
-        let scores = self.scorers.score(&state(&record), &mut transcript).await;
+        let mut calls = RoleCalls::new(self.roles.clone(), Arc::default(), (CancellationToken::new(), record.seed));
+        let scores = self.scorers.score(&state(&record), &mut RoleAsker::new(&mut calls, &mut transcript)).await;
+        record.roles = calls.used();
         record.scores = scores.given;
         if let Some(failure) = scores.failure {
             record.ending = Ending::GraderError(failure);

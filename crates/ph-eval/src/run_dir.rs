@@ -3,15 +3,17 @@
 //! The recorder writes it while the run goes on; whoever analyses or shows a run reads it here. An entry that a kill cut
 //! short is left out and reported; any other damage is an error with file and place.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::collections::HashMap;
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 
-use ph_base::RunId;
+use ph_base::{FileLayer, RunId};
 use ph_evallog::{ReadLimits, SampleContext, lenient, sample_in};
 use ph_record::{RunManifest, SampleRecord};
 use serde_json::Value;
 
+use crate::disk::Disk;
 use crate::journal::segment_files;
 use crate::segment::{Next, SegmentError, SegmentReader, StoredSample};
 
@@ -134,13 +136,13 @@ impl RunDir {
 
     /// Writes the manifest: readers see the old one or the new one, never half of it.
     pub(crate) fn write_manifest(&self, manifest: &RunManifest) -> io::Result<()> {
+        self.write_manifest_through(&Disk, manifest)
+    }
+
+    pub(crate) fn write_manifest_through(&self, files: &dyn FileLayer, manifest: &RunManifest) -> io::Result<()> {
         let mut bytes = serde_json::to_vec_pretty(manifest)?;
         bytes.push(b'\n');
-        let new = self.path.join("run.json.tmp");
-        let mut file = File::create(&new)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        fs::rename(&new, self.path.join(MANIFEST))
+        files.replace(&self.path.join(MANIFEST), &bytes)
     }
 
     /// The header of the log from which the run was imported, where it was.
@@ -185,8 +187,11 @@ impl RunDir {
         let path = self.journal();
         let mut segments = segment_files(&path).map_err(|source| RunDirError::Read { path, source })?;
         segments.reverse();
-        let segments = segments.into_iter().map(|(_, path)| path).collect();
-        Ok(StoredSamples { segments, present: None, torn_tail: None, with_payload: true, is_over: false })
+        let segments: Vec<PathBuf> = segments.into_iter().map(|(_, path)| path).collect();
+        // Only a run that was gone on with can have asked a sample again.
+        let has_replaced = self.manifest().is_ok_and(|manifest| !manifest.resumed.is_empty());
+        let replaced = if has_replaced { repeated_names(&segments)? } else { HashMap::new() };
+        Ok(StoredSamples { segments, present: None, torn_tail: None, with_payload: true, is_over: false, replaced })
     }
 }
 
@@ -196,7 +201,21 @@ fn malformed(path: PathBuf, line: u64, error: &serde_json::Error) -> RunDirError
     RunDirError::Malformed { path, line, column: error.column(), problem }
 }
 
-/// Reads a journal entry by entry. After an error it ends.
+/// The names that a journal has more than once, with their number. What cannot be read shows when it is read.
+fn repeated_names(segments: &[PathBuf]) -> Result<HashMap<String, u32>, RunDirError> {
+    let mut names: HashMap<String, u32> = HashMap::new();
+    for path in segments {
+        let mut segment =
+            SegmentReader::open(path).map_err(|source| RunDirError::Read { path: path.clone(), source })?;
+        while let Ok(Some(name)) = segment.next_name() {
+            *names.entry(name).or_default() += 1;
+        }
+    }
+    names.retain(|_, count| *count > 1);
+    Ok(names)
+}
+
+/// Reads a journal entry by entry; of a sample that was asked again only the last record. After an error it ends.
 pub struct StoredSamples {
     /// Those still to come, last first.
     segments: Vec<PathBuf>,
@@ -204,6 +223,8 @@ pub struct StoredSamples {
     torn_tail: Option<TornTail>,
     with_payload: bool,
     is_over: bool,
+    /// How many more records there are of a sample that was asked again.
+    replaced: HashMap<String, u32>,
 }
 
 impl StoredSamples {
@@ -222,7 +243,10 @@ impl StoredSamples {
                 Ok(Next::End) => {}
                 Ok(Next::Sample(sample)) => {
                     self.present = Some(segment);
-                    return Ok(Some(*sample));
+                    match self.replaced.get_mut(&sample.name) {
+                        Some(left) if *left > 1 => *left -= 1,
+                        _ => return Ok(Some(*sample)),
+                    }
                 }
                 Ok(Next::Torn(bytes)) if self.segments.is_empty() => {
                     self.torn_tail = Some(TornTail { path: segment.path, entry: segment.number, bytes });
@@ -254,7 +278,7 @@ impl StoredSamples {
     }
 }
 
-fn damaged(segment: &SegmentReader, problem: impl Into<String>) -> RunDirError {
+pub(crate) fn damaged(segment: &SegmentReader, problem: impl Into<String>) -> RunDirError {
     RunDirError::Damaged {
         path: segment.path.clone(),
         entry: segment.number,
@@ -301,7 +325,7 @@ pub(crate) fn whole_record(stored: StoredSample) -> Result<SampleRecord, String>
     let sample = lenient::parse(&document).map_err(|error| error.to_string())?;
     let context = SampleContext { run: stored.record.run, task: stored.record.task.clone() };
     let whole = sample_in(sample, &context)?;
-    Ok(SampleRecord { events: whole.events, ..stored.record })
+    Ok(SampleRecord { events: whole.events, earlier_attempts: whole.earlier_attempts, ..stored.record })
 }
 
 impl Iterator for Records {

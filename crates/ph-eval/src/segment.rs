@@ -86,6 +86,13 @@ pub(crate) struct SegmentReader {
     pub(crate) number: u64,
 }
 
+/// How the next entry begins: its header and its whole length.
+enum Begun {
+    Entry(Header, u64),
+    End,
+    Torn(u64),
+}
+
 struct Header {
     method: Method,
     name: usize,
@@ -108,31 +115,56 @@ impl SegmentReader {
 
     /// The next entry; its payload only where it is wanted.
     pub(crate) fn next_entry(&mut self, with_payload: bool) -> Result<Next, SegmentError> {
+        let (header, length) = match self.next_header()? {
+            Begun::Entry(header, length) => (header, length),
+            Begun::End => return Ok(Next::End),
+            Begun::Torn(left) => return Ok(Next::Torn(left)),
+        };
+        let sample = self.body(&header, with_payload)?;
+        self.offset += length;
+        self.number += 1;
+        Ok(Next::Sample(Box::new(sample)))
+    }
+
+    /// The name of the next entry, of which nothing else is read; none at the end and where the rest is cut off.
+    pub(crate) fn next_name(&mut self) -> Result<Option<String>, SegmentError> {
+        let Begun::Entry(header, length) = self.next_header()? else { return Ok(None) };
+        let name = self.name(&header)?;
+        let rest = length - (HEADER_BYTES + header.name) as u64;
+        self.file.seek_relative(i64::try_from(rest).map_err(|_| damaged("its length is impossible"))?)?;
+        self.offset += length;
+        self.number += 1;
+        Ok(Some(name))
+    }
+
+    fn next_header(&mut self) -> Result<Begun, SegmentError> {
         if self.offset == 0 {
             if self.bytes < MAGIC.len() as u64 {
-                return Ok(if self.bytes == 0 { Next::End } else { Next::Torn(self.bytes) });
+                return Ok(if self.bytes == 0 { Begun::End } else { Begun::Torn(self.bytes) });
             }
             self.begin()?;
         }
         let left = self.bytes - self.offset;
         if left == 0 {
-            return Ok(Next::End);
+            return Ok(Begun::End);
         }
         if left < HEADER_BYTES as u64 {
-            return Ok(Next::Torn(left));
+            return Ok(Begun::Torn(left));
         }
         let mut header = [0; HEADER_BYTES];
         self.file.read_exact(&mut header)?;
         let header = parse(&header)?;
         let length = (HEADER_BYTES + header.name + header.compact) as u64;
         let length = length.checked_add(header.payload).ok_or_else(|| damaged("its length is impossible"))?;
-        if left < length {
-            return Ok(Next::Torn(left));
+        Ok(if left < length { Begun::Torn(left) } else { Begun::Entry(header, length) })
+    }
+
+    fn name(&mut self, header: &Header) -> Result<String, SegmentError> {
+        let name = self.part(header.name)?;
+        if crc32fast::hash(&name) != header.name_crc {
+            return Err(damaged("the checksum of its name is wrong"));
         }
-        let sample = self.body(&header, with_payload)?;
-        self.offset += length;
-        self.number += 1;
-        Ok(Next::Sample(Box::new(sample)))
+        String::from_utf8(name).map_err(|_| damaged("its name is not UTF-8"))
     }
 
     fn begin(&mut self) -> Result<(), SegmentError> {
@@ -146,11 +178,7 @@ impl SegmentReader {
     }
 
     fn body(&mut self, header: &Header, with_payload: bool) -> Result<StoredSample, SegmentError> {
-        let name = self.part(header.name)?;
-        if crc32fast::hash(&name) != header.name_crc {
-            return Err(damaged("the checksum of its name is wrong"));
-        }
-        let name = String::from_utf8(name).map_err(|_| damaged("its name is not UTF-8"))?;
+        let name = self.name(header)?;
         let compact = PackedEntry {
             method: Method::Zstd,
             crc32: header.compact_crc,
@@ -186,6 +214,15 @@ impl SegmentReader {
         self.file.read_exact(&mut part)?;
         Ok(part)
     }
+}
+
+/// Whether a whole header stands anywhere after the first byte: what comes before it is damage, and not an end that a
+/// power cut left behind.
+pub(crate) fn has_later_entry(bytes: &[u8]) -> bool {
+    bytes.windows(HEADER_BYTES).skip(1).any(|window| {
+        window.starts_with(ENTRY_MAGIC)
+            && <&[u8; HEADER_BYTES]>::try_from(window).is_ok_and(|header| parse(header).is_ok())
+    })
 }
 
 fn damaged(problem: impl Into<String>) -> SegmentError {

@@ -2,11 +2,12 @@
 //!
 //! Every error points at the place in the text. Everything that can be known to be wrong before a run is refused here.
 
-use std::ops::Range;
 use std::sync::Arc;
 
-use ph_model::GenerateConfig;
-use ph_record::{DatasetSpec, TaskSource, TaskSourceError, TaskSpec};
+use ph_base::Digest;
+use ph_record::{
+    DatasetSpec, SampleStream, SkippedItems, SourceOptions, TaskFiles, TaskSource, TaskSourceError, TaskSpec,
+};
 use serde_json::Value;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -16,7 +17,10 @@ use crate::generators::Generators;
 use crate::parameters::{StepError, StepKind, list, nearest};
 use crate::scorer::ScorerSet;
 use crate::solver::SolverChain;
+use crate::step_context::StepContext;
 use crate::task_place::TaskPlace;
+use crate::task_shapes::check_shapes;
+use crate::task_values::check_values;
 use crate::toml_shape::{Misshape, Step, get, span_at, unknown_key};
 
 /// A task file is wrong. `offset` and `length` are bytes in `text`, as `miette::SourceSpan` has them.
@@ -78,8 +82,13 @@ pub fn load_task(place: &TaskPlace, generators: &dyn Generators) -> Result<Arc<d
         text: text.clone(),
     };
     let table = DeTable::parse(&text).map_err(|error| located(toml_error(&error)))?.into_inner();
-    let spec = read_spec(&text, &table).map_err(located)?;
-    source(&spec, place, generators).map_err(|error| located(dataset_problem(&spec, &table, error)))
+    let spec = read_spec((&text, &table), place).map_err(located)?;
+    let task = source(&spec, place, generators).map_err(|error| located(dataset_problem(&spec, &table, error)))?;
+    Ok(match spec.dataset {
+        // A file's source knows its folder itself.
+        DatasetSpec::File(_) | DatasetSpec::Table(_) => task,
+        DatasetSpec::Generated { .. } => Arc::new(Placed { task, place: place.clone() }),
+    })
 }
 
 /// The JSON Schema of `task.toml`.
@@ -90,18 +99,19 @@ pub fn task_schema() -> Value {
     schema.to_value()
 }
 
-fn read_spec(text: &str, table: &DeTable<'_>) -> Result<TaskSpec, Misshape> {
+fn read_spec((text, table): (&str, &DeTable<'_>), place: &TaskPlace) -> Result<TaskSpec, Misshape> {
     if let Some(unknown) = unknown_key(table, &task_schema()) {
         return Err(unknown);
     }
-    check_dataset(table)?;
-    check_epochs(table)?;
+    check_shapes(text, table)?;
     check_steps(table, StepKind::Solver)?;
     check_steps(table, StepKind::Scorer)?;
     let spec: TaskSpec = toml::from_str(text).map_err(|error| toml_error(&error))?;
     let in_table = |error: StepError| step_problem(table, error);
-    SolverChain::build(&spec.solver).map_err(in_table)?;
-    let scorers = ScorerSet::build(&spec.scorer).map_err(in_table)?;
+    let context = StepContext { files: Arc::new(place.clone()), ..StepContext::without_files() };
+    let chain = SolverChain::build(&spec.solver, &context).map_err(in_table)?;
+    check_digested(&spec, &chain, table)?;
+    let scorers = ScorerSet::build(&spec.scorer, &context).map_err(in_table)?;
     check_values(&spec, &scorers).map_err(|(path, problem)| Misshape {
         span: span_at(table, &path),
         problem,
@@ -114,34 +124,16 @@ fn toml_error(error: &toml::de::Error) -> Misshape {
     Misshape { span: error.span().unwrap_or(0..0), problem: error.message().trim_end().to_owned(), hint: None }
 }
 
-/// `dataset` is a file's name or a table with `generator`.
-fn check_dataset(table: &DeTable<'_>) -> Result<(), Misshape> {
-    let Some(dataset) = get(table, "dataset") else { return Ok(()) };
-    let hint = "write `dataset = \"items.jsonl\"` or `dataset = { generator = \"NAME\" }`";
-    let wrong = |span: Range<usize>, problem: &str| {
-        Err(Misshape { span, problem: problem.to_owned(), hint: Some(hint.to_owned()) })
-    };
-    match dataset.get_ref() {
-        DeValue::String(_) => Ok(()),
-        DeValue::Table(parameters) => match get(parameters, "generator") {
-            Some(generator) if generator.get_ref().is_str() => Ok(()),
-            Some(generator) => wrong(generator.span(), "`generator` is not a text"),
-            None => wrong(dataset.span(), "`dataset` names no `generator`"),
-        },
-        _ => wrong(dataset.span(), "`dataset` is neither a file's name nor a table with `generator`"),
+/// What a solver reads from files is part of a task's digest, which generated items make themselves.
+fn check_digested(spec: &TaskSpec, chain: &SolverChain, table: &DeTable<'_>) -> Result<(), Misshape> {
+    if spec.dataset.table().is_some() || chain.digests().next().is_none() {
+        return Ok(());
     }
-}
-
-/// `epochs` is a table.
-fn check_epochs(table: &DeTable<'_>) -> Result<(), Misshape> {
-    match get(table, "epochs") {
-        Some(epochs) if epochs.get_ref().as_table().is_none() => Err(Misshape {
-            span: epochs.span(),
-            problem: "`epochs` is not a table".to_owned(),
-            hint: Some("write `epochs = { count = 3 }`".to_owned()),
-        }),
-        _ => Ok(()),
-    }
+    Err(Misshape {
+        span: span_at(table, &[Step::Key("solver")]),
+        problem: "examples from a file need a dataset that is a file too".to_owned(),
+        hint: Some("leave `few_shot` out, or give the items as `.jsonl` or `.csv`".to_owned()),
+    })
 }
 
 /// `solver` and `scorer` are lists of names and of tables with `name`.
@@ -175,80 +167,32 @@ fn step_problem(table: &DeTable<'_>, error: StepError) -> Misshape {
     Misshape { span: span_at(table, &path), problem: error.to_string(), hint: error.hint }
 }
 
-type ValueProblem = (Vec<Step<'static>>, String);
-
-/// Values that no type can rule out.
-fn check_values(spec: &TaskSpec, scorers: &ScorerSet) -> Result<(), ValueProblem> {
-    let wrong = |path: &[Step<'static>], problem: String| Err((path.to_vec(), problem));
-    if !is_slug(&spec.name) {
-        let problem = format!("`{}` is not a task name (lower-case letters, digits, `-`)", spec.name);
-        return wrong(&[Step::Key("name")], problem);
-    }
-    if let Some(domain) =
-        spec.domain.as_ref().filter(|domain| !matches!(domain.as_str(), "D1" | "D2" | "D3" | "D4" | "D5"))
-    {
-        return wrong(&[Step::Key("domain")], format!("`{domain}` is not one of `D1` to `D5`"));
-    }
-    if spec.epochs.count == 0 {
-        return wrong(&[Step::Key("epochs"), Step::Key("count")], "an item is asked at least once".to_owned());
-    }
-    if spec.limits.messages == Some(0) {
-        return wrong(&[Step::Key("limits"), Step::Key("messages")], "a limit of messages is more than 0".to_owned());
-    }
-    if spec.limits.time_seconds.is_some_and(|seconds| !(seconds.is_finite() && seconds > 0.0)) {
-        return wrong(&[Step::Key("limits"), Step::Key("time_seconds")], "a time limit is more than 0".to_owned());
-    }
-    check_config(&spec.config)?;
-    check_measures(spec, scorers)
+/// A task of generated items with the folder in which its `task.toml` stands.
+struct Placed {
+    task: Arc<dyn TaskSource>,
+    place: TaskPlace,
 }
 
-/// Settings that no target takes.
-fn check_config(config: &GenerateConfig) -> Result<(), ValueProblem> {
-    let wrong = |key, problem: String| Err((vec![Step::Key("config"), Step::Key(key)], problem));
-    if let Some(temperature) = config.temperature.filter(|value| !(value.is_finite() && *value >= 0.0)) {
-        return wrong("temperature", format!("a temperature is a number of at least 0, not `{temperature}`"));
+impl TaskSource for Placed {
+    fn spec(&self) -> &TaskSpec {
+        self.task.spec()
     }
-    if let Some(top_p) = config.top_p.filter(|value| !(*value > 0.0 && *value <= 1.0)) {
-        return wrong("top_p", format!("`top_p` is above 0 and at most 1, not `{top_p}`"));
-    }
-    if config.max_tokens == Some(0) {
-        return wrong("max_tokens", "a reply has at least 1 token".to_owned());
-    }
-    if let Some(top) = config.top_logprobs.filter(|top| *top > TOP_LOGPROBS_MAX) {
-        return wrong("top_logprobs", format!("at most {TOP_LOGPROBS_MAX} alternatives are reported, not {top}"));
-    }
-    if config.stop.iter().any(String::is_empty) {
-        return wrong("stop", "a text at which generation ends is not empty".to_owned());
-    }
-    Ok(())
-}
 
-/// The most alternatives per token that any target reports.
-const TOP_LOGPROBS_MAX: u8 = 20;
-
-fn check_measures(spec: &TaskSpec, scorers: &ScorerSet) -> Result<(), ValueProblem> {
-    let measures = &spec.analysis.measures;
-    for (index, measure) in measures.iter().enumerate() {
-        let at = |key| vec![Step::Key("analysis"), Step::Key("measures"), Step::Index(index), Step::Key(key)];
-        if !is_slug(&measure.id) {
-            return Err((
-                at("id"),
-                format!("`{}` is not a measure's id (lower-case letters, digits, `-`)", measure.id),
-            ));
-        }
-        if measures[..index].iter().any(|earlier| earlier.id == measure.id) {
-            return Err((at("id"), format!("the measure `{}` comes twice", measure.id)));
-        }
-        if !scorers.labels().any(|label| label == measure.score) {
-            let problem = format!("no scorer records `{}`; there are {}", measure.score, list(scorers.labels()));
-            return Err((at("score"), problem));
-        }
+    fn digest(&self, options: &SourceOptions) -> Result<Digest, TaskSourceError> {
+        self.task.digest(options)
     }
-    Ok(())
-}
 
-fn is_slug(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    fn open(&self, options: &SourceOptions) -> Result<Box<dyn SampleStream>, TaskSourceError> {
+        self.task.open(options)
+    }
+
+    fn skipped(&self, options: &SourceOptions) -> Result<Option<SkippedItems>, TaskSourceError> {
+        self.task.skipped(options)
+    }
+
+    fn files(&self) -> Arc<dyn TaskFiles> {
+        Arc::new(self.place.clone())
+    }
 }
 
 fn source(
@@ -257,7 +201,10 @@ fn source(
     generators: &dyn Generators,
 ) -> Result<Arc<dyn TaskSource>, TaskSourceError> {
     match &spec.dataset {
-        DatasetSpec::File(name) => Ok(Arc::new(FileSource::new(spec.clone(), place.clone(), name)?)),
+        DatasetSpec::File(_) | DatasetSpec::Table(_) => {
+            let table = spec.dataset.table().unwrap_or_default();
+            Ok(Arc::new(FileSource::new(spec.clone(), place.clone(), &table)?))
+        }
         DatasetSpec::Generated { generator, parameters } => {
             let names = generators.names();
             if names.contains(generator) {

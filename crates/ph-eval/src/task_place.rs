@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Cursor, Read};
+use std::io::{self, Cursor, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
+
+use ph_record::TaskFiles;
 
 /// The file that describes a task.
 pub(crate) const TASK_FILE: &str = "task.toml";
@@ -67,19 +69,34 @@ impl TaskPlace {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, OUTSIDE));
         }
         match self {
-            TaskPlace::Disk(_) => {
-                let folder = self.folder().canonicalize()?;
-                let path = folder.join(name).canonicalize()?;
-                if !path.starts_with(&folder) {
-                    return Err(io::Error::new(io::ErrorKind::PermissionDenied, OUTSIDE));
-                }
-                Ok(Box::new(open_file(&path)?))
-            }
+            TaskPlace::Disk(_) => Ok(Box::new(self.open_disk(name)?)),
             TaskPlace::Embedded { files, .. } => {
                 let bytes = files.get(name).ok_or(io::ErrorKind::NotFound)?.clone();
                 Ok(Box::new(Cursor::new(bytes)))
             }
         }
+    }
+
+    /// Opens the file `name` of the task so that any byte of it can be reached.
+    pub(crate) fn open_seekable(&self, name: &str) -> io::Result<Seekable> {
+        if !is_inside(name) {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, OUTSIDE));
+        }
+        match self {
+            TaskPlace::Disk(_) => self.open_disk(name).map(Seekable::Disk),
+            TaskPlace::Embedded { files, .. } => {
+                Ok(Seekable::Memory(Cursor::new(files.get(name).ok_or(io::ErrorKind::NotFound)?.clone())))
+            }
+        }
+    }
+
+    fn open_disk(&self, name: &str) -> io::Result<File> {
+        let folder = self.folder().canonicalize()?;
+        let path = folder.join(name).canonicalize()?;
+        if !path.starts_with(&folder) {
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, OUTSIDE));
+        }
+        open_file(&path)
     }
 
     fn disk_file(&self) -> PathBuf {
@@ -95,6 +112,46 @@ impl TaskPlace {
         match file.parent() {
             Some(parent) if parent != Path::new("") => parent.to_owned(),
             _ => PathBuf::from("."),
+        }
+    }
+}
+
+impl TaskFiles for TaskPlace {
+    fn open_file(&self, name: &str) -> io::Result<Box<dyn Read + Send>> {
+        self.open(name)
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        match self {
+            TaskPlace::Disk(_) => Some(TaskPlace::folder(self)),
+            TaskPlace::Embedded { .. } => None,
+        }
+    }
+}
+
+/// An open file of a task.
+#[derive(Debug)]
+pub(crate) enum Seekable {
+    /// On disk.
+    Disk(File),
+    /// Embedded in the program.
+    Memory(Cursor<Cow<'static, [u8]>>),
+}
+
+impl Read for Seekable {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Seekable::Disk(file) => file.read(buffer),
+            Seekable::Memory(bytes) => bytes.read(buffer),
+        }
+    }
+}
+
+impl Seek for Seekable {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match self {
+            Seekable::Disk(file) => file.seek(to),
+            Seekable::Memory(bytes) => bytes.seek(to),
         }
     }
 }

@@ -13,6 +13,7 @@ pub struct Transcript {
     events: Vec<Event>,
     open: Vec<String>,
     spans: u32,
+    waited_ms: u64,
 }
 
 impl Transcript {
@@ -20,7 +21,7 @@ impl Transcript {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let started_at = clock.now();
-        Self { clock, started_at, events: Vec::new(), open: Vec::new(), spans: 0 }
+        Self { clock, started_at, events: Vec::new(), open: Vec::new(), spans: 0, waited_ms: 0 }
     }
 
     /// A transcript that goes on after these events of an earlier one. Its spans are named so that they do not meet those.
@@ -72,6 +73,11 @@ impl Transcript {
         }
     }
 
+    /// The sample waited so long for a place or a time to come back at: that was not work.
+    pub fn waited(&mut self, ms: u64) {
+        self.waited_ms = self.waited_ms.saturating_add(ms);
+    }
+
     /// Adds what happened just now.
     pub fn add(&mut self, event: KnownEvent) {
         let now = self.clock.now();
@@ -84,7 +90,7 @@ impl Transcript {
             sequence: u32::try_from(self.events.len()).unwrap_or(u32::MAX),
             span_id: self.open.last().cloned(),
             timestamp,
-            working_start_ms: timestamp.ms_since(self.started_at),
+            working_start_ms: timestamp.ms_since(self.started_at).saturating_sub(self.waited_ms),
             kind: event.into(),
         });
     }

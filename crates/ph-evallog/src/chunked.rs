@@ -19,6 +19,7 @@ pub(crate) fn join(
     read: impl Fn(&DirectoryEntry<'_>) -> Result<Value>,
 ) -> Result<Value> {
     let pieces = pieces(prefix, zip)?;
+    zip.check_together(prefix, pieces.lists.values().chain(&pieces.metadata))?;
     let wrong = |entry: &DirectoryEntry<'_>, problem: &str| LogError::entry(zip.path(), &entry.name, problem);
     let mut lists: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
     for ((list, start), entry) in &pieces.lists {

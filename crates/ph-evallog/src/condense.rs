@@ -13,6 +13,8 @@ const TEXT_CHARS_MAX: usize = 100;
 
 /// What stands in the place of an attachment.
 const REFERENCE: &str = "attachment://";
+/// What stood there until the autumn of 2024.
+const OLD_REFERENCE: &str = "tc://";
 
 /// Collects a sample's pools while its events are converted.
 #[derive(Default)]
@@ -52,7 +54,7 @@ impl<'a> Pools<'a> {
     /// Moves the long texts of an event to the attachments.
     pub(crate) fn condense(&mut self, value: &mut Value) {
         match value {
-            Value::String(text) if is_long(text) || text.starts_with(REFERENCE) => {
+            Value::String(text) if is_long(text) || key_of(text).is_some() => {
                 *text = self.attach(std::mem::take(text));
             }
             Value::Array(list) => list.iter_mut().for_each(|value| self.condense(value)),
@@ -64,7 +66,7 @@ impl<'a> Pools<'a> {
     /// Moves texts that look like a reference, so that none is taken for one: for what is otherwise left in its place.
     pub(crate) fn escape(&mut self, value: &mut Value) {
         match value {
-            Value::String(text) if text.starts_with(REFERENCE) => *text = self.attach(std::mem::take(text)),
+            Value::String(text) if key_of(text).is_some() => *text = self.attach(std::mem::take(text)),
             Value::Array(list) => list.iter_mut().for_each(|value| self.escape(value)),
             Value::Object(map) => map.values_mut().for_each(|value| self.escape(value)),
             _ => {}
@@ -86,6 +88,11 @@ impl<'a> Pools<'a> {
     pub(crate) fn finish(self) -> (Value, Value) {
         (Value::Object(self.attachments), json!({ "messages": self.messages, "calls": [] }))
     }
+}
+
+/// The attachment's key in a text that refers to one.
+fn key_of(text: &str) -> Option<&str> {
+    text.strip_prefix(REFERENCE).or_else(|| text.strip_prefix(OLD_REFERENCE))
 }
 
 fn is_long(text: &str) -> bool {
@@ -139,7 +146,7 @@ const TOO_LARGE: &str = "it becomes larger than 2 GiB when its attachments and m
 fn resolve(value: &mut Value, attachments: &Map<String, Value>, budget: &mut usize) -> Result<(), String> {
     match value {
         Value::String(text) => {
-            let held = text.strip_prefix(REFERENCE).and_then(|key| attachments.get(key)).and_then(Value::as_str);
+            let held = key_of(text).and_then(|key| attachments.get(key)).and_then(Value::as_str);
             if let Some(held) = held {
                 *budget = budget.checked_sub(held.len()).ok_or(TOO_LARGE)?;
                 held.clone_into(text);
@@ -200,7 +207,8 @@ mod tests {
     #[test]
     fn a_text_that_looks_like_a_reference_is_not_one() {
         let secret = "s".repeat(200);
-        let mut event = json!({ "a": secret, "b": format!("{REFERENCE}{}", murmur(&secret)) });
+        let looks_like = |prefix: &str| format!("{prefix}{}", murmur(&secret));
+        let mut event = json!({ "a": secret, "b": looks_like(REFERENCE), "c": looks_like(OLD_REFERENCE) });
         let wanted = event.clone();
         let mut pools = Pools::default();
         pools.condense(&mut event);

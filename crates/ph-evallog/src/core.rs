@@ -1,10 +1,13 @@
 //! The part of our record that rides in a sample's `metadata.proofhouse`: what Inspect's own fields have no place for.
 
-use ph_record::{SampleInput, SampleRecord};
+use ph_model::nesting::flatten;
+use ph_record::{SampleAttempt, SampleInput, SampleRecord};
 use serde_json::{Map, Value};
 
 /// The key in a sample's and an evaluation's metadata.
 pub const KEY: &str = "proofhouse";
+/// The deepest nesting of what is written here; [`crate::lenient::parse_foreign`] reads a little deeper.
+pub(crate) const RECORD_LEVELS_MAX: u32 = 100;
 /// Version of what stands there.
 pub(crate) const VERSION: u64 = 1;
 
@@ -35,10 +38,44 @@ pub fn without_events(record: &SampleRecord) -> SampleRecord {
         labels: record.labels.clone(),
         usage: record.usage,
         cost: record.cost,
+        roles: record.roles.clone(),
         started_at: record.started_at,
         completed_at: record.completed_at,
+        earlier_attempts: record.earlier_attempts.iter().map(attempt_without_events).collect(),
         events: Vec::new(),
     }
+}
+
+fn attempt_without_events(attempt: &SampleAttempt) -> SampleAttempt {
+    SampleAttempt {
+        attempt: attempt.attempt,
+        ending: attempt.ending.clone(),
+        usage: attempt.usage,
+        cost: attempt.cost,
+        started_at: attempt.started_at,
+        completed_at: attempt.completed_at,
+        events: Vec::new(),
+    }
+}
+
+/// The document of a record as a journal keeps it. What is nested deeper than readers of JSON go becomes the text of its
+/// JSON: nobody's tool call, metadata or score may make a run unreadable.
+///
+/// # Errors
+/// [`serde_json::Error`] where a value cannot be written.
+pub fn record_json(record: &SampleRecord) -> serde_json::Result<Vec<u8>> {
+    let document = serde_json::to_vec(record)?;
+    if !may_be_deep(&document) {
+        return Ok(document);
+    }
+    let mut value = serde_json::to_value(record)?;
+    flatten(&mut value, RECORD_LEVELS_MAX);
+    serde_json::to_vec(&value)
+}
+
+/// Whether so many brackets are opened that they could stand in each other; counting them costs next to nothing.
+fn may_be_deep(document: &[u8]) -> bool {
+    document.iter().filter(|byte| matches!(byte, b'{' | b'[')).count() > RECORD_LEVELS_MAX as usize
 }
 
 /// What rides in `metadata.proofhouse`.
@@ -55,6 +92,8 @@ pub(crate) fn core(record: &SampleRecord) -> serde_json::Result<Map<String, Valu
         ending: record.ending.clone(),
         scores: std::collections::BTreeMap::new(),
         labels: record.labels.clone(),
+        earlier_attempts: record.earlier_attempts.clone(),
+        roles: record.roles.clone(),
         events: Vec::new(),
         ..*record
     };

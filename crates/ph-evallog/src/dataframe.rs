@@ -190,12 +190,11 @@ fn each_record(log: &EvalLog, mut each: impl FnMut(&SampleRecord) -> Result<()>)
     let imported =
         import_header(&header, &Digest::of(b"")).map_err(|problem| LogError::archive(log.path(), problem))?;
     let context = SampleContext { run: imported.manifest.id, task: imported.manifest.task.name };
-    for place in log.samples()? {
+    log.each_place(|place| {
         let record =
             sample_in(log.sample_at(&place)?, &context).map_err(|problem| log.sample_error(&place, problem))?;
-        each(&record)?;
-    }
-    Ok(())
+        each(&record)
+    })
 }
 
 fn place(index: usize) -> Cell {

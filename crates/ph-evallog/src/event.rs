@@ -4,7 +4,7 @@
 //! `info` event and comes back as it was. Fields that Inspect types more narrowly than we do ride beside its own.
 
 use ph_model::{GenerateConfig, ModelErrorKind, ToolChoice, ToolDefinition};
-use ph_record::event::{KnownEvent, ModelCallError, ModelEvent, SampleInit, SpanBegin, ToolEvent};
+use ph_record::event::{CacheHit, KnownEvent, ModelCallError, ModelEvent, SampleInit, SpanBegin, ToolEvent};
 use ph_record::{Event, EventKind, Expected, LimitKind, RecordedError, SampleInput};
 use serde_json::{Map, Value, json};
 
@@ -159,7 +159,19 @@ fn model_event(model: &ModelEvent) -> Value {
         value["error"] = error.message.as_str().into();
         value[EXTRA] = json!(error.kind);
     }
+    // A call that failed is never served from a cache, so the two never meet.
+    if let Some(hit) = &model.cache {
+        value["cache"] = "read".into();
+        value[EXTRA] = json!(hit);
+    }
     value
+}
+
+/// Where a reply from a cache came from; Inspect says only that it did.
+fn cache_hit_in(fields: &Map<String, Value>) -> Option<CacheHit> {
+    let is_hit = fields.get("cache").and_then(Value::as_str) == Some("read");
+    let ours = || fields.get(EXTRA).and_then(|hit| serde_json::from_value(hit.clone()).ok());
+    is_hit.then(|| ours().unwrap_or_default())
 }
 
 fn tool_info(tool: &ToolDefinition) -> Value {
@@ -346,6 +358,7 @@ fn model_event_in(fields: &Map<String, Value>) -> Option<ModelEvent> {
         config: config_in(fields.get("config")),
         output: fields.get("output").and_then(output_in),
         error,
+        cache: cache_hit_in(fields),
         completed: instant_in(fields.get("completed").or_else(|| fields.get("timestamp"))).unwrap_or_default(),
     })
 }

@@ -7,7 +7,6 @@ use serde_json::{Map, Value, json};
 use crate::core::{KEY, VERSION};
 use crate::event::{config, eval_error};
 use crate::shape::{instant, usage};
-use crate::totals::Totals;
 
 /// Inspect's `LOG_SCHEMA_VERSION`.
 const SCHEMA_VERSION: u32 = 2;
@@ -19,7 +18,7 @@ pub fn start_json(manifest: &RunManifest, program: &str) -> Value {
 }
 
 /// `header.json`: the start with status, results and stats.
-pub(crate) fn header_json(start: &Value, manifest: &RunManifest, totals: &Totals) -> Value {
+pub(crate) fn header_json(start: &Value, manifest: &RunManifest, results: Value) -> Value {
     let mut stats = json!({
         "started_at": instant(manifest.started_at),
         "model_usage": { (manifest.target.to_string()): usage(&manifest.usage) },
@@ -32,7 +31,7 @@ pub(crate) fn header_json(start: &Value, manifest: &RunManifest, totals: &Totals
         "status": manifest.status,
         "eval": start["eval"],
         "plan": start["plan"],
-        "results": totals.results(),
+        "results": results,
         "stats": stats,
     });
     if let Some(error) = &manifest.error {
@@ -69,6 +68,9 @@ fn eval(manifest: &RunManifest, program: &str) -> Value {
 fn dataset(dataset: &DatasetSpec) -> Value {
     match dataset {
         DatasetSpec::File(name) => json!({ "name": name, "location": name, "shuffled": false }),
+        DatasetSpec::Table(table) => {
+            json!({ "name": table.file, "location": table.file, "shuffled": !table.shuffle.is_none() })
+        }
         DatasetSpec::Generated { generator, .. } => json!({ "name": generator, "shuffled": false }),
     }
 }
@@ -79,7 +81,7 @@ fn eval_config(manifest: &RunManifest) -> Value {
     let mut set = |name: &str, value: Option<Value>| value.map(|value| fields.insert(name.to_owned(), value));
     set("limit", manifest.limit.map(Value::from));
     set("epochs", Some(manifest.epochs.into()));
-    set("epochs_reducer", Some(json!([manifest.task.epochs.reducer])));
+    set("epochs_reducer", Some(json!(manifest.task.epochs.reducer.all())));
     set("message_limit", limits.messages.map(Value::from));
     set("token_limit", limits.tokens.map(Value::from));
     set("time_limit", limits.time_seconds.map(|seconds| Value::from(seconds.ceil() as u64)));

@@ -2,7 +2,7 @@
 
 use ph_base::{Digest, RunId, Timestamp};
 use ph_model::TargetName;
-use ph_record::{Reducer, RunManifest};
+use ph_record::{Reducer, Reducers, RunManifest};
 use serde_json::{Map, Value, json};
 
 use crate::core::{KEY, VERSION};
@@ -103,6 +103,13 @@ fn count(eval: &Value, name: &str) -> Option<u32> {
 
 fn missing(header: &Value, eval: &Value) -> Vec<String> {
     let mut lacks = Vec::new();
+    let unknown: Vec<String> = reducer_names(eval)
+        .filter(|name| name.parse::<Reducer>().is_err())
+        .map(|name| format!("`{}`", plain(name)))
+        .collect();
+    if !unknown.is_empty() {
+        lacks.push(format!("a reducer that we have for {}", unknown.join(", ")));
+    }
     if seed(header, eval).is_none() {
         lacks.push("a seed".to_owned());
     }
@@ -137,7 +144,7 @@ fn task(header: &Value, eval: &Value) -> Result<Value, String> {
         "dataset": plain(dataset(eval)),
         "solver": steps(&header["plan"]["steps"], "solver", "params"),
         "scorer": scorers(header, eval),
-        "epochs": { "count": count(eval, "epochs").unwrap_or(1).max(1), "reducer": reducer(eval) },
+        "epochs": { "count": count(eval, "epochs").unwrap_or(1).max(1), "reducer": reducers(eval) },
         "config": config,
         "limits": limits,
     });
@@ -161,10 +168,19 @@ fn dataset(eval: &Value) -> &str {
     field("name").or_else(|| field("location")).unwrap_or("unnamed")
 }
 
-/// Inspect's first reducer, where it is one that we have.
-fn reducer(eval: &Value) -> Reducer {
-    let first = eval["config"].get("epochs_reducer").and_then(|reducers| reducers.get(0)).cloned();
-    first.and_then(|reducer| serde_json::from_value(reducer).ok()).unwrap_or_default()
+/// The names of Inspect's reducers.
+fn reducer_names(eval: &Value) -> impl Iterator<Item = &str> {
+    eval["config"].get("epochs_reducer").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str)
+}
+
+/// Those that we have.
+fn reducers(eval: &Value) -> Reducers {
+    let known: Vec<Reducer> = reducer_names(eval).filter_map(|name| name.parse().ok()).collect();
+    match known.as_slice() {
+        [] => Reducers::default(),
+        [one] => Reducers::One(*one),
+        _ => Reducers::Several(known),
+    }
 }
 
 fn steps(steps: &Value, name: &str, parameters: &str) -> Vec<Value> {

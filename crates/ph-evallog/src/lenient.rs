@@ -3,7 +3,13 @@
 //! A document that is strict JSON is read as it is. Otherwise the bare words become the texts `"NaN"`, `"Infinity"` and
 //! `"-Infinity"` ([`crate::numbers`] reads them as numbers) and a lone surrogate becomes U+FFFD.
 
-use serde::de::DeserializeOwned;
+use ph_model::nesting::is_deeper;
+use serde::de::{DeserializeOwned, Error};
+use serde_json::Value;
+
+/// The deepest nesting of a document made elsewhere. What is read of it may stand some levels deeper in what is written, and
+/// readers stop at 128.
+pub(crate) const FOREIGN_LEVELS_MAX: u32 = 110;
 
 /// Reads a document.
 ///
@@ -14,6 +20,19 @@ pub fn parse<T: DeserializeOwned>(document: &[u8]) -> serde_json::Result<T> {
         Some(document) => serde_json::from_slice(&document),
         None => Err(error),
     })
+}
+
+/// Reads a document of a log made elsewhere: nested so far that what becomes of it can be written and read again.
+///
+/// # Errors
+/// [`serde_json::Error`] as [`parse`], or where it is nested deeper.
+pub fn parse_foreign(document: &[u8]) -> serde_json::Result<Value> {
+    let value = parse(document)?;
+    if is_deeper(&value, FOREIGN_LEVELS_MAX) {
+        let problem = format!("it is nested more than {FOREIGN_LEVELS_MAX} levels deep");
+        return Err(serde_json::Error::custom(problem));
+    }
+    Ok(value)
 }
 
 /// The document as strict JSON; `None` where nothing in it had to be changed.
@@ -91,7 +110,7 @@ fn surrogate(string: &[u8], at: usize) -> Option<u32> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn check(document: &str, wanted: &Value) {
         assert_eq!(&parse::<Value>(document.as_bytes()).unwrap(), wanted, "{document}");
@@ -110,6 +129,15 @@ mod tests {
         for broken in ["", "{", "nan", "[NaN", "\"\\", "\"\\ud8", "[1,]"] {
             assert!(parse::<Value>(broken.as_bytes()).is_err(), "{broken}");
         }
+    }
+
+    #[test]
+    fn a_foreign_document_may_be_so_deep_and_no_deeper() {
+        let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(parse_foreign(deep(110).as_bytes()).is_ok());
+        let error = parse_foreign(deep(111).as_bytes()).unwrap_err().to_string();
+        assert_eq!(error, "it is nested more than 110 levels deep");
+        assert!(parse_foreign(deep(100_000).as_bytes()).unwrap_err().to_string().contains("recursion limit"));
     }
 
     proptest! {

@@ -1,18 +1,19 @@
-//! Writes a log file: samples that are packed already are copied, summaries and directory are spooled, so that memory
-//! stays flat. The file has its name only once it is whole.
+//! Writes a log file: samples that are packed already are copied; summaries, scores and directory are spooled beside it, so
+//! that memory stays flat. The file has its name only once it is whole.
 
 use std::fs::File;
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 
-use ph_record::{RunManifest, SampleRecord};
+use ph_record::{Reducers, RunManifest, SampleRecord};
 use serde_json::Value;
 
-use crate::error::{Result, file};
+use crate::error::{LogError, Result, file};
 use crate::header::header_json;
 use crate::names::{HEADER, JOURNAL_SUMMARIES, REDUCTIONS, START, SUMMARIES};
 use crate::numbers::written;
 use crate::pack::{PackedEntry, PackedSpool, Packer};
+use crate::spool::Spool;
 use crate::summary::summary_json;
 use crate::totals::Totals;
 use crate::zip::ZipWriter;
@@ -38,6 +39,19 @@ pub struct LogWriter {
 struct PartFile(PathBuf);
 
 impl PartFile {
+    /// Makes the file anew. What a writer that was killed left of this name is taken away; a link is never followed.
+    fn create(path: &Path) -> io::Result<(Self, File)> {
+        let mut name = path.as_os_str().to_owned();
+        name.push(".part");
+        let part = PathBuf::from(name);
+        match std::fs::remove_file(&part) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let file = File::create_new(&part)?;
+        Ok((Self(part), file))
+    }
+
     fn keep_as(self, path: &Path) -> io::Result<()> {
         std::fs::rename(&self.0, path)
     }
@@ -57,21 +71,19 @@ impl LogWriter {
     /// # Errors
     /// [`crate::LogError::File`] where it cannot be written.
     pub fn create(path: &Path, start: Value) -> Result<Self> {
-        let mut name = path.as_os_str().to_owned();
-        name.push(".part");
-        let part = PathBuf::from(name);
         let failed = file(path);
-        let out = File::create(&part).map_err(&failed)?;
+        let (part, out) = PartFile::create(path).map_err(&failed)?;
+        let beside = folder(path);
         let mut writer = Self {
-            zip: ZipWriter::new(BufWriter::with_capacity(BUFFER_BYTES, out)),
+            zip: ZipWriter::new(BufWriter::with_capacity(BUFFER_BYTES, out), Spool::new_in(beside)),
             packer: Packer::new().map_err(&failed)?,
-            summaries: PackedSpool::new().map_err(&failed)?,
+            summaries: PackedSpool::new(Spool::new_in(beside)).map_err(&failed)?,
             path: path.to_owned(),
-            part: PartFile(part),
+            part,
             start,
             pending: Vec::new(),
             flushes: 0,
-            totals: Totals::default(),
+            totals: Totals::new_in(beside),
         };
         let document = json(&writer.start).map_err(file(path))?;
         writer.summaries.push(b"[").map_err(file(path))?;
@@ -85,25 +97,10 @@ impl LogWriter {
     /// [`crate::LogError::File`] where it cannot be written.
     pub fn sample(&mut self, name: &str, entry: &PackedEntry<'_>, record: &SampleRecord, target: &str) -> Result<()> {
         let summary = summary_json(record, target).map_err(io::Error::from).map_err(file(&self.path))?;
-        self.totals.add(record);
-        self.packed_sample(name, entry, &summary)
-    }
-
-    /// Adds a sample of another log with its summary as it stands there.
-    ///
-    /// # Errors
-    /// [`crate::LogError::File`] where it cannot be written.
-    pub fn copied_sample(&mut self, name: &str, entry: &PackedEntry<'_>, summary: &[u8]) -> Result<()> {
-        if let Ok(read) = crate::SampleSummary::parse(summary) {
-            self.totals.add_scores(&read.id(), read.error.is_some(), read.scores());
-        }
-        self.packed_sample(name, entry, summary)
-    }
-
-    fn packed_sample(&mut self, name: &str, entry: &PackedEntry<'_>, summary: &[u8]) -> Result<()> {
+        self.totals.add(record).map_err(file(&self.path))?;
         self.zip.add(name, entry).map_err(file(&self.path))?;
         self.pending.extend_from_slice(if self.pending.is_empty() { b"[" } else { b"," });
-        self.pending.extend_from_slice(summary);
+        self.pending.extend_from_slice(&summary);
         if self.pending.len() >= FLUSH_BYTES {
             self.flush()?;
         }
@@ -128,36 +125,56 @@ impl LogWriter {
     ///
     /// # Errors
     /// [`crate::LogError::File`] where it cannot be written.
-    pub fn finish(self, manifest: &RunManifest) -> Result<()> {
-        let header = header_json(&self.start, manifest, &self.totals);
-        let reductions = self.totals.reductions(manifest.task.epochs.reducer);
-        self.finish_with(&header, reductions.as_ref())
+    pub fn finish(mut self, manifest: &RunManifest) -> Result<()> {
+        self.end_summaries()?;
+        let results = self.end_scores(&manifest.task.epochs.reducer)?;
+        let header = header_json(&self.start, manifest, results);
+        self.end(&header)
     }
 
-    /// Ends the log with this header, whose results are replaced by those of the samples written.
+    /// Ends the log with this header, an object, whose results are replaced by those of the samples written.
     ///
     /// # Errors
-    /// [`crate::LogError::File`] where it cannot be written.
-    pub fn finish_merged(self, mut header: Value, reducer: ph_record::Reducer) -> Result<()> {
-        header["results"] = self.totals.results();
-        let reductions = self.totals.reductions(reducer);
-        self.finish_with(&header, reductions.as_ref())
+    /// [`crate::LogError::File`] where it cannot be written, [`crate::LogError::Entry`] where the header is no object.
+    pub fn finish_merged(mut self, mut header: Value, reducers: &Reducers) -> Result<()> {
+        self.end_summaries()?;
+        let results = self.end_scores(reducers)?;
+        match header.as_object_mut() {
+            Some(fields) => fields.insert("results".to_owned(), results),
+            None => return Err(LogError::entry(&self.path, HEADER, "it is not an object")),
+        };
+        self.end(&header)
     }
 
-    fn finish_with(mut self, header: &Value, reductions: Option<&Value>) -> Result<()> {
+    fn end_summaries(&mut self) -> Result<()> {
         self.flush()?;
+        self.summaries.push(b"]").map_err(file(&self.path))?;
+        let packed = self.summaries.finish().map_err(file(&self.path))?;
+        self.spooled(SUMMARIES, packed)
+    }
+
+    /// Writes the reductions; returns the results.
+    fn end_scores(&mut self, reducers: &Reducers) -> Result<Value> {
         let path = self.path.clone();
         let failed = file(&path);
-        self.summaries.push(b"]").map_err(&failed)?;
-        let (entry, mut spool) = self.summaries.finish().map_err(&failed)?;
-        let packed = spool.len();
-        self.zip.add_spooled(SUMMARIES, packed, &entry, spool.reader().map_err(&failed)?).map_err(&failed)?;
-        let last = reductions.map(|value| (REDUCTIONS, value)).into_iter().chain([(HEADER, header)]);
-        for (name, value) in last {
-            let document = json(value).map_err(&failed)?;
-            let entry = self.packer.pack(&document).map_err(&failed)?;
-            self.zip.add(name, &entry).map_err(&failed)?;
+        let mut reductions = PackedSpool::new(Spool::new_in(folder(&path))).map_err(&failed)?;
+        let results = self.totals.finish(reducers, &mut reductions).map_err(&failed)?;
+        if !reductions.is_empty() {
+            self.spooled(REDUCTIONS, reductions.finish().map_err(&failed)?)?;
         }
+        Ok(results)
+    }
+
+    fn spooled(&mut self, name: &str, (entry, mut spool): (PackedEntry<'_>, Spool)) -> Result<()> {
+        let failed = file(&self.path);
+        let packed = spool.len();
+        self.zip.add_spooled(name, packed, &entry, spool.reader().map_err(&failed)?).map_err(&failed)
+    }
+
+    fn end(mut self, header: &Value) -> Result<()> {
+        let path = self.path.clone();
+        let failed = file(&path);
+        self.document(HEADER, &json(header).map_err(&failed)?)?;
         let out = self.zip.finish().and_then(|out| out.into_inner().map_err(io::IntoInnerError::into_error));
         out.and_then(|out| out.sync_all()).and_then(|()| self.part.keep_as(&path)).map_err(&failed)
     }
@@ -185,6 +202,11 @@ impl LogWriter {
         let entry = self.packer.pack(document).map_err(&failed)?;
         self.zip.add(name, &entry).map_err(&failed)
     }
+}
+
+/// The folder of the log, where what does not fit into memory is kept until it is written.
+fn folder(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn json(value: &Value) -> io::Result<Vec<u8>> {

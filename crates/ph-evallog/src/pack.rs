@@ -86,8 +86,9 @@ pub(crate) struct PackedSpool {
 }
 
 impl PackedSpool {
-    pub(crate) fn new() -> io::Result<Self> {
-        let encoder = zstd::stream::write::Encoder::new(Spool::new(), LEVEL)?;
+    /// Collects what is packed in `spool`.
+    pub(crate) fn new(spool: Spool) -> io::Result<Self> {
+        let encoder = zstd::stream::write::Encoder::new(spool, LEVEL)?;
         Ok(Self { encoder: Some(encoder), frame_bytes: 0, crc: crc32fast::Hasher::new(), size: 0 })
     }
 
@@ -107,12 +108,17 @@ impl PackedSpool {
         }
     }
 
-    /// The packed document: what its headers say and its payload.
-    pub(crate) fn finish(mut self) -> io::Result<(PackedEntry<'static>, Spool)> {
+    /// Whether no piece was added.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.size == 0
+    }
+
+    /// The packed document: what its headers say and its payload. Nothing can be added after.
+    pub(crate) fn finish(&mut self) -> io::Result<(PackedEntry<'static>, Spool)> {
         let spool = self.take()?.finish()?;
         let entry = PackedEntry {
             method: Method::Zstd,
-            crc32: self.crc.finalize(),
+            crc32: self.crc.clone().finalize(),
             size: self.size,
             payload: Cow::Borrowed(&[]),
         };

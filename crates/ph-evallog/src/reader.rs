@@ -6,13 +6,14 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use ph_model::nesting::is_deeper;
 use serde_json::Value;
 
 use crate::chunked;
 use crate::error::{LogError, Result, file};
 use crate::json_array::each_element;
 use crate::lenient;
-use crate::names::{CONFIG_UPDATES, HEADER, JOURNAL_SUMMARIES, START, SUMMARIES, log_id, sample_of, shell_of};
+use crate::names::{CONFIG_UPDATES, HEADER, JOURNAL_SUMMARIES, SAMPLES, START, SUMMARIES, log_id, sample_of, shell_of};
 use crate::pack::PackedEntry;
 use crate::summary::SampleSummary;
 use crate::zip::{DirectoryEntry, Method, ReadLimits, ZipFile};
@@ -77,6 +78,10 @@ impl EvalLog {
     /// [`LogError`] where it cannot be read or is no log.
     pub fn open_with(path: &Path, limits: ReadLimits) -> Result<Self> {
         let mut first = [0; 1];
+        // Opening a pipe would wait for whoever writes it.
+        if !std::fs::metadata(path).map_err(file(path))?.is_file() {
+            return Err(LogError::archive(path, "it is not a regular file"));
+        }
         let mut handle = File::open(path).map_err(file(path))?;
         let read = handle.read(&mut first).map_err(file(path))?;
         let body = match first[..read] {
@@ -123,6 +128,7 @@ impl EvalLog {
         let mut value = self.object(&entry)?;
         value["status"] = "started".into();
         updates.sort_by_key(|entry| number_of(&entry.name, CONFIG_UPDATES));
+        zip.check_together(CONFIG_UPDATES, updates.iter())?;
         if !updates.is_empty() {
             value["config_updates"] = updates.iter().map(|entry| self.value(entry)).collect::<Result<_>>()?;
         }
@@ -163,7 +169,7 @@ impl EvalLog {
         flushed.sort_by_key(|entry| number_of(&entry.name, JOURNAL_SUMMARIES));
         flushed.dedup_by(|later, earlier| {
             let same = later.name == earlier.name;
-            if same && later.offset > earlier.offset {
+            if same {
                 std::mem::swap(later, earlier);
             }
             same
@@ -209,7 +215,7 @@ impl EvalLog {
         let mut places = Vec::new();
         self.each_place(|place| {
             places.push(place);
-            Ok(())
+            Ok::<_, LogError>(())
         })?;
         Ok(places)
     }
@@ -218,7 +224,7 @@ impl EvalLog {
     ///
     /// # Errors
     /// [`LogError`] where the directory is damaged, and whatever `each` returns.
-    pub fn each_place(&self, mut each: impl FnMut(SamplePlace) -> Result<()>) -> Result<()> {
+    pub fn each_place<E: From<LogError>>(&self, mut each: impl FnMut(SamplePlace) -> Result<(), E>) -> Result<(), E> {
         let zip = match &self.body {
             Body::Zip(zip) => zip,
             Body::Json(log) => return json_samples(log).try_for_each(|place| place.map_or(Ok(()), &mut each)),
@@ -251,12 +257,15 @@ impl EvalLog {
     /// [`LogError::NoSample`] where there is none; other errors where it cannot be read.
     pub fn sample(&self, id: &str, epoch: u32) -> Result<Value> {
         let wanted = log_id(id);
+        // Most names are told apart by this alone, which is cheaper than taking them to pieces.
+        let begin = format!("{SAMPLES}{wanted}_epoch_");
         let mut found = None;
         match &self.body {
             Body::Zip(zip) => {
                 let mut scan = zip.scan();
                 while let Some(entry) = scan.next_entry()? {
-                    if any_sample_of(&entry.name).is_some_and(|(id, at)| at == epoch && id == wanted) {
+                    let is_it = |(id, at): (&str, u32)| at == epoch && id == wanted;
+                    if entry.name.starts_with(&begin) && any_sample_of(&entry.name).is_some_and(is_it) {
                         let is_shell = shell_of(&entry.name).is_some();
                         let entry = entry.into_owned();
                         found = Some(if is_shell { Place::Pieces(entry) } else { Place::Whole(entry) });
@@ -307,7 +316,11 @@ impl EvalLog {
             (Place::Pieces(shell), Body::Zip(zip)) => {
                 let value = self.object(shell)?;
                 let prefix = shell.name.trim_end_matches("sample.json").to_owned();
-                chunked::join(value, &prefix, zip, |entry| self.value(entry))
+                let joined = chunked::join(value, &prefix, zip, |entry| self.value(entry))?;
+                if is_deeper(&joined, lenient::FOREIGN_LEVELS_MAX) {
+                    return Err(LogError::entry(&self.path, &prefix, "its pieces together are nested too deep"));
+                }
+                Ok(joined)
             }
             (Place::Json(index), Body::Json(log)) => Ok(log["samples"][index].clone()),
             _ => Err(LogError::archive(&self.path, "the sample is of another log")),
@@ -321,7 +334,7 @@ impl EvalLog {
 
     fn value(&self, entry: &DirectoryEntry<'_>) -> Result<Value> {
         let document = self.document(entry)?;
-        lenient::parse(&document).map_err(|error| LogError::entry(&self.path, &entry.name, error.to_string()))
+        lenient::parse_foreign(&document).map_err(|error| LogError::entry(&self.path, &entry.name, error.to_string()))
     }
 
     fn document(&self, entry: &DirectoryEntry<'_>) -> Result<Vec<u8>> {
@@ -382,8 +395,8 @@ fn json_log(path: &Path, mut handle: File) -> Result<Value> {
         ));
     }
     let mut document = Vec::from([b'{']);
-    handle.read_to_end(&mut document).map_err(file(path))?;
-    let log: Value = lenient::parse(&document).map_err(|error| LogError::archive(path, error.to_string()))?;
+    handle.by_ref().take(JSON_BYTES_MAX).read_to_end(&mut document).map_err(file(path))?;
+    let log = lenient::parse_foreign(&document).map_err(|error| LogError::archive(path, error.to_string()))?;
     if log.get("eval").is_some_and(Value::is_object) {
         Ok(log)
     } else {

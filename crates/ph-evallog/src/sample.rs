@@ -1,29 +1,33 @@
 //! One sample: our record as Inspect's `EvalSample`, and an `EvalSample` of any log as our record.
 
 use ph_base::{RunId, Timestamp};
+use ph_model::nesting::flatten;
 use ph_record::{Ending, EventKind, RecordedError, Response, SampleId, SampleRecord, Score, event::KnownEvent};
 use serde_json::{Map, Value, json};
 
 use crate::condense::{GROWTH_BYTES_MAX, Pools, expand};
-use crate::core::{KEY, core, record_of};
+use crate::core::{KEY, RECORD_LEVELS_MAX, core, record_of};
 use crate::event::{
     SAMPLE, eval_error, eval_error_in, event, event_in, event_whole, expected_in, id_in, input, input_in, limit_kind_in,
 };
 use crate::message::{message, messages_in, output, output_in};
 use crate::names::log_id;
 use crate::numbers::{number, number_in, written};
+use crate::old_shape::renew;
 use crate::score::{score, score_in};
 use crate::shape::{instant, instant_in, usage, usage_sum};
 
 /// Where an item's own metadata of the name that we use is kept.
 const OWN_METADATA: &str = "item_metadata";
 
-/// The document of a sample's entry.
+/// The document of a sample's entry. What in it is nested deeper than readers of JSON go becomes the text of its JSON.
 ///
 /// # Errors
 /// [`serde_json::Error`] where a value cannot be written.
 pub fn sample_json(record: &SampleRecord, target: &str) -> serde_json::Result<Vec<u8>> {
-    written(&Value::Object(sample(record, target)?))
+    let mut sample = Value::Object(sample(record, target)?);
+    flatten(&mut sample, RECORD_LEVELS_MAX);
+    written(&sample)
 }
 
 fn sample(record: &SampleRecord, target: &str) -> serde_json::Result<Map<String, Value>> {
@@ -113,6 +117,7 @@ pub struct SampleContext {
 /// What is wrong, in words, where it has no usable id or epoch or refers to what it does not have.
 pub fn sample_in(sample: Value, context: &SampleContext) -> Result<SampleRecord, String> {
     let Value::Object(mut fields) = sample else { return Err("it is not an object".to_owned()) };
+    renew(&mut fields);
     expand(&mut fields, GROWTH_BYTES_MAX)?;
     let mut metadata = match fields.shift_remove("metadata") {
         Some(Value::Object(metadata)) => metadata,
@@ -261,6 +266,7 @@ pub fn unknown_kinds(record: &SampleRecord) -> Vec<&str> {
 /// What is wrong, in words.
 pub fn rescored(sample: &mut Value, record: &SampleRecord, added: &[ph_record::Event]) -> Result<(), String> {
     let fields = sample.as_object_mut().ok_or("it is not an object")?;
+    renew(fields);
     let scores = record.scores.iter().map(|(name, one)| (name.clone(), score(one))).collect();
     fields.insert("scores".to_owned(), Value::Object(scores));
     fields.insert("metadata".to_owned(), metadata(record).map_err(|error| error.to_string())?);

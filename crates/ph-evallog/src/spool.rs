@@ -1,6 +1,7 @@
 //! Bytes that are collected now and copied later: in memory while they are few, then in a file without a name.
 
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
 
 use tempfile::SpooledTempFile;
 
@@ -18,10 +19,10 @@ pub struct Spool {
 }
 
 impl Spool {
-    /// An empty one.
+    /// An empty one; its file will be in `folder`.
     #[must_use]
-    pub fn new() -> Self {
-        Self { file: SpooledTempFile::new(MEMORY_BYTES_MAX), buffer: Vec::new(), bytes: 0 }
+    pub fn new_in(folder: &Path) -> Self {
+        Self { file: SpooledTempFile::new_in(MEMORY_BYTES_MAX, folder), buffer: Vec::new(), bytes: 0 }
     }
 
     /// How many bytes it holds.
@@ -45,12 +46,6 @@ impl Spool {
         self.buffer.clear();
         self.file.seek(SeekFrom::Start(0))?;
         Ok(io::BufReader::with_capacity(BUFFER_BYTES, &mut self.file))
-    }
-}
-
-impl Default for Spool {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

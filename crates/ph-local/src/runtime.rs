@@ -194,7 +194,7 @@ impl ModelApi for LocalRuntime {
         let tools = offered(request);
         let prompt = self.prepare(request, &tools).await.map_err(|error| self.failed(&error))?;
         let reply = self.run(prompt).await?;
-        Ok(ModelReply { output: self.output(&reply, calls_in(request), !tools.is_empty()), exchange: None })
+        Ok(ModelReply::new(self.output(&reply, calls_in(request), !tools.is_empty())))
     }
 
     async fn stream(&self, request: &ModelRequest, sink: &mut dyn OutputSink) -> Result<ModelReply, ModelError> {
@@ -211,7 +211,7 @@ impl ModelApi for LocalRuntime {
             .await?;
         let output = self.output(&reply, calls_in(request), !tools.is_empty());
         finish(sink, (&output.message.text(), handed), (output.stop_reason, reply.stop_text.as_deref()))?;
-        Ok(ModelReply { output, exchange: None })
+        Ok(ModelReply::new(output))
     }
 }
 

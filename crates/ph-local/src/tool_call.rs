@@ -4,6 +4,7 @@
 //! stays text, or becomes a call with `parse_error`; nothing is repaired.
 
 use ph_model::ToolCall;
+use ph_model::nesting::{REPLY_LEVELS_MAX, is_deeper};
 use serde_json::Value;
 
 use crate::config::clip;
@@ -90,7 +91,7 @@ fn open_beginning(text: &str) -> usize {
 
 /// One call; `None` where no tool is named.
 fn read(body: &str, number: usize) -> Option<ToolCall> {
-    let value: Value = serde_json::from_str(body.trim()).ok()?;
+    let value: Value = serde_json::from_str(body.trim()).ok().filter(|value| !is_deeper(value, REPLY_LEVELS_MAX))?;
     let function = value.get("name")?.as_str()?.to_owned();
     let (arguments, parse_error) = arguments(value.get("arguments").or_else(|| value.get("parameters")));
     Some(ToolCall { id: format!("call-{number}"), function, arguments, parse_error })
@@ -102,6 +103,9 @@ fn arguments(value: Option<&Value>) -> (Value, Option<String>) {
         None => (Value::Object(serde_json::Map::new()), None),
         Some(Value::Object(fields)) => (Value::Object(fields.clone()), None),
         Some(Value::String(text)) => match serde_json::from_str(text) {
+            Ok(value) if is_deeper(&value, REPLY_LEVELS_MAX) => {
+                (Value::String(text.clone()), Some("the arguments are nested too deep".to_owned()))
+            }
             Ok(Value::Object(fields)) => (Value::Object(fields), None),
             Ok(_) => (Value::String(text.clone()), Some("the arguments are not an object".to_owned())),
             Err(error) => (Value::String(text.clone()), Some(clip(&format!("the arguments are not JSON: {error}")))),
@@ -140,6 +144,18 @@ mod tests {
             "",
             &[("a", json!({}), false), ("weather", oslo, false)],
         );
+    }
+
+    /// A record could hold what is deeper, but not be read again.
+    #[test]
+    fn nesting_is_bounded() {
+        let deep = |levels: usize| format!(r#"{{"x":{}{}}}"#, "[".repeat(levels), "]".repeat(levels));
+        let as_value = format!(r#"<tool_call>{{"name":"a","arguments":{}}}</tool_call>"#, deep(63));
+        check(&as_value, &as_value, &[]);
+        let as_text = |levels: usize| json!({ "name": "a", "arguments": deep(levels) }).to_string();
+        let call = |levels: usize| format!("<tool_call>{}</tool_call>", as_text(levels));
+        check(&call(63), "", &[("a", serde_json::from_str(&deep(63)).unwrap(), false)]);
+        check(&call(64), "", &[("a", deep(64).into(), true)]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use async_trait::async_trait;
-use ph_base::Digest;
+use ph_base::{Digest, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::completion::CompletionApi;
@@ -49,6 +49,49 @@ pub struct ModelReply {
     pub output: ModelOutput,
     /// The bytes behind it.
     pub exchange: Option<Box<Exchange>>,
+    /// What came before, where the engine tried more than once or waited.
+    pub earlier: EarlierAttempts,
+}
+
+impl ModelReply {
+    /// What an in-process model returned: no exchange, nothing before it.
+    #[must_use]
+    pub fn new(output: ModelOutput) -> Self {
+        Self { output, exchange: None, earlier: EarlierAttempts::default() }
+    }
+}
+
+/// What a call went through before the attempt that ended it. Only the engine's door to a target makes more than one attempt.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct EarlierAttempts {
+    /// The attempts that failed, oldest first.
+    pub failed: Vec<FailedAttempt>,
+    /// Milliseconds that the call waited in all: for a place, a rate, the time to come back at.
+    pub waited_ms: u64,
+    /// When the last attempt began; absent where the call was one attempt from its beginning.
+    pub last_began: Option<Timestamp>,
+}
+
+/// An attempt that failed and was followed by another.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FailedAttempt {
+    /// When it began.
+    pub began: Timestamp,
+    /// When it had failed.
+    pub ended: Timestamp,
+    /// Why; nothing came before it in itself.
+    pub error: ModelError,
+}
+
+/// A reply that the target gave earlier to the same request.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recalled {
+    /// What the model returned.
+    pub output: ModelOutput,
+    /// When the call that it answered began, where that is known.
+    pub asked_at: Option<Timestamp>,
+    /// Milliseconds that the target took, where that is known.
+    pub took_ms: Option<u64>,
 }
 
 /// What kind of failure a call ended in; decides whether another attempt makes sense.
@@ -91,12 +134,14 @@ pub struct ModelError {
     pub retry_after_ms: Option<u64>,
     /// The bytes behind it, where there are any.
     pub exchange: Option<Box<Exchange>>,
+    /// What came before, where the engine tried more than once or waited.
+    pub earlier: Box<EarlierAttempts>,
 }
 
 impl ModelError {
     /// A failure of this kind.
     pub fn new(kind: ModelErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), retry_after_ms: None, exchange: None }
+        Self { kind, message: message.into(), retry_after_ms: None, exchange: None, earlier: Box::default() }
     }
 
     /// Whether another attempt may succeed.
@@ -155,7 +200,8 @@ pub trait OutputSink: Send {
 /// A model that can be asked.
 ///
 /// One `generate` is exactly one attempt: an implementation never retries, never falls back to another model and
-/// never hides a failure. Dropping the future cancels the call.
+/// never hides a failure. The one exception is the engine's door to a target, which tells every attempt it made
+/// ([`EarlierAttempts`]). Dropping the future cancels the call.
 #[async_trait]
 pub trait ModelApi: Send + Sync {
     /// The target's name as the plan has it.
@@ -169,6 +215,18 @@ pub trait ModelApi: Send + Sync {
 
     /// The most tokens that prompt and reply may have together, where known.
     fn context_tokens(&self) -> Option<u64> {
+        None
+    }
+
+    /// Where the target is reached, without credentials; none for one inside this process. Together with the name it
+    /// says which target a reply is of, where there is no fingerprint.
+    fn address(&self) -> Option<String> {
+        None
+    }
+
+    /// The reply that the target gave earlier to the same request, where somebody on the way keeps one that may stand for
+    /// another call. Asks nobody and costs nothing.
+    async fn recall(&self, _request: &ModelRequest) -> Option<Recalled> {
         None
     }
 

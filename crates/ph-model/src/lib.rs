@@ -7,12 +7,16 @@ pub mod api;
 pub mod completion;
 pub mod config;
 pub mod message;
+pub mod nesting;
 pub mod output;
 pub mod target;
 pub mod tool;
 pub mod wire;
 
-pub use api::{Exchange, ModelApi, ModelError, ModelErrorKind, ModelReply, ModelRequest, OutputChunk, OutputSink};
+pub use api::{
+    EarlierAttempts, Exchange, FailedAttempt, ModelApi, ModelError, ModelErrorKind, ModelReply, ModelRequest,
+    OutputChunk, OutputSink, Recalled,
+};
 pub use completion::{CompletionApi, CompletionOutput, CompletionRequest, CompletionToken, NoSink, RawPrompt};
 pub use config::{GenerateConfig, ReasoningEffort, ResponseSchema};
 pub use message::{Content, ContentPart, KnownPart, Message, Role};

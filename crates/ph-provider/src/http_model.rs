@@ -104,7 +104,7 @@ impl HttpModel {
         }
         let exchange = Some(Box::new(exchange));
         match result {
-            Ok(output) => Ok(ModelReply { output, exchange }),
+            Ok(output) => Ok(ModelReply { exchange, ..ModelReply::new(output) }),
             Err(mut error) => {
                 if let Some(key) = &self.settings.api_key {
                     error.message = key.redact(error.message);
@@ -126,6 +126,11 @@ impl std::fmt::Debug for HttpModel {
 impl ModelApi for HttpModel {
     fn target(&self) -> &TargetName {
         &self.settings.target
+    }
+
+    fn address(&self) -> Option<String> {
+        let call = WireCall { model: &self.settings.model, stream: false };
+        Some(call_url(&self.base, self.settings.dialect, &call).to_string())
     }
 
     async fn generate(&self, request: &ModelRequest) -> Result<ModelReply, ModelError> {

@@ -159,8 +159,22 @@ pub struct ModelEvent {
     /// The failure; absent where the call succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<ModelCallError>,
+    /// Set where the reply is one that the target gave earlier: nobody was asked, and nothing was charged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache: Option<CacheHit>,
     /// When the reply was there.
     pub completed: Timestamp,
+}
+
+/// The call of which a reply that was served from a cache came. What it used then is in the output's usage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CacheHit {
+    /// When it began; absent where nobody wrote it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_at: Option<Timestamp>,
+    /// Milliseconds that the target took then; absent where nobody wrote it down.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub took_ms: Option<u64>,
 }
 
 /// Why a call failed.

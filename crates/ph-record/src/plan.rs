@@ -1,10 +1,13 @@
 //! The plan: what will be measured on whom and how it will be judged, written and hashed before anything is sent.
 
+use std::collections::BTreeMap;
+
 use ph_base::{Digest, PlanId, Timestamp};
 use ph_model::TargetName;
 use serde::{Deserialize, Serialize};
 
 use crate::statement::Statement;
+use crate::treatment::Treatment;
 
 /// Whether a run explores or confirms.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -50,6 +53,9 @@ pub struct PlannedTask {
     pub samples: u64,
     /// Epochs per item.
     pub epochs: u32,
+    /// The targets that its steps ask besides the one under assessment, by role.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, String>,
 }
 
 /// How the results will be judged.
@@ -63,6 +69,9 @@ pub struct AnalysisPlan {
     pub correction: String,
     /// What is compared, in words.
     pub comparison: String,
+    /// How cheated, refused, failed and limited samples count.
+    #[serde(default)]
+    pub treatment: Treatment,
 }
 
 /// The locked plan. Its digest is that of the bytes of `plan.json`.

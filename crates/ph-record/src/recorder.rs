@@ -16,22 +16,35 @@ pub enum RunEvent {
         round: u32,
         /// Samples × epochs.
         samples: Option<u64>,
+        /// How many of them were finished before the run was gone on with.
+        finished: u64,
     },
+    /// The run's limits were changed while it is under way; the manifest says how.
+    LimitsChanged(Arc<RunManifest>),
     /// A sample at an epoch is finished. It counts once every recorder has taken it.
     SampleFinished(Arc<SampleRecord>),
     /// The run has ended, whichever way; the manifest says which.
     RunFinished(Arc<RunManifest>),
 }
 
-/// Takes a run's events and holds them: when `record` returns, the event is kept.
+/// Takes a run's events and holds them: when `commit` returns, what was recorded before it is kept, whatever happens to
+/// the machine. Events come in groups, each followed by one `commit`.
 ///
 /// Cannot record = does not happen: after an error the engine sends nothing more to the target and ends the run.
 pub trait Recorder: Send {
-    /// Keeps one event.
+    /// Takes one event.
     ///
     /// # Errors
-    /// [`RecordError`] where it could not be kept.
+    /// [`RecordError`] where it cannot be kept.
     fn record(&mut self, event: &RunEvent) -> Result<(), RecordError>;
+
+    /// Keeps every event taken so far. A recorder that keeps each at once needs none.
+    ///
+    /// # Errors
+    /// [`RecordError`] where they could not be kept; none of those since the last `commit` counts.
+    fn commit(&mut self) -> Result<(), RecordError> {
+        Ok(())
+    }
 }
 
 /// An event could not be kept.

@@ -5,10 +5,13 @@ use ph_model::{TargetName, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+use crate::limits::{LimitChange, RunLimits};
 use crate::origin::Origin;
 use crate::plan::RunKind;
 use crate::price::{BudgetUse, Price};
+use crate::role::RoleUse;
 use crate::sample_record::RecordedError;
+use crate::task_source::SkippedItems;
 use crate::task_spec::TaskSpec;
 
 /// How far a run has come.
@@ -53,6 +56,18 @@ pub struct RunManifest {
     /// The most items, where limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    /// How it was asked for: what whoever goes on with it must know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<RunAsked>,
+    /// How hard it may press its target; absent where nobody was asked, as in a run that was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<RunLimits>,
+    /// How that was changed while it ran, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limit_changes: Vec<LimitChange>,
+    /// When it was gone on with after it had been cut off or interrupted, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Timestamp>,
     /// How far it has come.
     pub status: RunStatus,
     /// Finished samples × epochs.
@@ -60,9 +75,15 @@ pub struct RunManifest {
     /// Finished samples by ending.
     #[serde(default)]
     pub endings: BTreeMap<String, u64>,
-    /// Tokens of all calls.
+    /// Tokens of all calls to the target.
     #[serde(default)]
     pub usage: Usage,
+    /// The calls to other models than the target, by role; `usage` does not hold them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, RoleUse>,
+    /// The items left out because they cannot be read or asked, where the task skips such.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<SkippedItems>,
     /// The price of the target's tokens; absent where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
@@ -80,6 +101,19 @@ pub struct RunManifest {
     /// When it ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub completed_at: Option<Timestamp>,
+}
+
+/// How a run was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunAsked {
+    /// The task: a suite's name, or the path of its file.
+    pub task: String,
+    /// The target's address, where one was given. Credentials are no part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base_url: Option<String>,
+    /// The targets that were given to roles, in place of those that the task names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, TargetName>,
 }
 
 impl RunManifest {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::event::Event;
+use crate::role::RoleUse;
 use crate::sample::{Expected, SampleInput, cluster};
 use crate::score::Score;
 
@@ -76,6 +77,9 @@ pub enum Ending {
 }
 
 impl Ending {
+    /// The name of the ending by access that was cut: such a sample is never scored.
+    pub const ACCESS_CUT: &str = "access cut";
+
     /// The ending's name as tables print it.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -86,7 +90,7 @@ impl Ending {
             Ending::ProviderError(_) => "provider error",
             Ending::SandboxError(_) => "sandbox error",
             Ending::GraderError(_) => "grader error",
-            Ending::AccessCut(_) => "access cut",
+            Ending::AccessCut(_) => Self::ACCESS_CUT,
         }
     }
 
@@ -232,10 +236,38 @@ pub struct SampleRecord {
     /// Labels, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<Label>,
-    /// Tokens of all its calls.
+    /// Tokens of all its calls to the target.
     #[serde(default)]
     pub usage: Usage,
-    /// What all its calls cost; absent where it is not known.
+    /// What its calls to the target cost; absent where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cost: Option<Money>,
+    /// The calls to other models than the target, by role; `usage` and `cost` do not hold them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, RoleUse>,
+    /// When it began.
+    pub started_at: Timestamp,
+    /// When it ended.
+    pub completed_at: Timestamp,
+    /// The attempts before this one, oldest first. What they used is not in `usage` and `cost`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier_attempts: Vec<SampleAttempt>,
+    /// Its transcript.
+    #[serde(default)]
+    pub events: Vec<Event>,
+}
+
+/// An attempt at a sample that was followed by another, because something on our side failed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SampleAttempt {
+    /// The attempt, from 1.
+    pub attempt: u32,
+    /// How it ended.
+    pub ending: Ending,
+    /// Tokens of its calls.
+    #[serde(default)]
+    pub usage: Usage,
+    /// What they cost; absent where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Money>,
     /// When it began.
@@ -243,7 +275,7 @@ pub struct SampleRecord {
     /// When it ended.
     pub completed_at: Timestamp,
     /// Its transcript.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<Event>,
 }
 

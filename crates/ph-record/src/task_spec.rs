@@ -1,8 +1,13 @@
 //! The task spec: what stands in `task.toml`.
 
+use std::collections::BTreeMap;
+
 use ph_model::GenerateConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+
+use crate::dataset_spec::DatasetSpec;
+use crate::reducer::Reducers;
 
 /// A task: dataset, solvers, scorers.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
@@ -28,9 +33,15 @@ pub struct TaskSpec {
     pub solver: Vec<SolverSpec>,
     /// How the reply is scored.
     pub scorer: Vec<ScorerSpec>,
+    /// Other models that solvers and scorers ask, by role, such as `grader`. A role that a step names need not stand here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, RoleSpec>,
     /// How often each item is asked and how its scores become one.
     #[serde(default)]
     pub epochs: EpochsSpec,
+    /// What is computed of every scorer's scores; `accuracy` and `stderr` where none is named.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub metrics: Vec<MetricSpec>,
     /// Settings of every call.
     #[serde(default)]
     pub config: GenerateConfig,
@@ -47,22 +58,6 @@ pub struct TaskSpec {
 
 fn first_version() -> String {
     "1".to_owned()
-}
-
-/// Where samples come from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(untagged)]
-pub enum DatasetSpec {
-    /// A JSON Lines (`.jsonl`) or CSV (`.csv`) file beside `task.toml`.
-    File(String),
-    /// A generator that ships with the program.
-    Generated {
-        /// The generator's name.
-        generator: String,
-        /// Its parameters.
-        #[serde(flatten)]
-        parameters: Map<String, Value>,
-    },
 }
 
 /// A step of the plan for a sample: its name alone, or a table with `name` and parameters.
@@ -103,16 +98,96 @@ impl SolverSpec {
     }
 }
 
+/// A model that steps ask besides the target.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RoleSpec {
+    /// The target that has the role where the command line names none, for instance `openai/NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// What the role is for, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub title: String,
+    /// Settings of its calls.
+    #[serde(default)]
+    pub config: GenerateConfig,
+}
+
+/// A number computed of a scorer's scores over the items: its name alone, or a table with `name` and parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(untagged)]
+pub enum MetricSpec {
+    /// The metric over all items.
+    Name(MetricName),
+    /// The metric with parameters.
+    Table(MetricTable),
+}
+
+/// The metrics that exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricName {
+    /// The mean of the items' scores; `C` is 1, `P` 0.5, `I` and `N` 0.
+    Accuracy,
+    /// The same, for scores that are no shares.
+    Mean,
+    /// The standard deviation of the items' scores.
+    Std,
+    /// The standard error of their mean, by the items' clusters.
+    Stderr,
+}
+
+/// A metric with parameters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MetricTable {
+    /// The metric.
+    pub name: MetricName,
+    /// The metadata field by whose values it is computed apart.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_by: Option<String>,
+    /// What the value over all groups weighs alike: `samples` (the metric of all items) or `groups` (the mean of the groups' values).
+    #[serde(default)]
+    pub all: GroupWeight,
+    /// For `stderr`: the metadata field that names the items which belong together, in place of `cluster`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+}
+
+/// What weighs alike in the value over all groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupWeight {
+    /// Every item.
+    #[default]
+    Samples,
+    /// Every group.
+    Groups,
+}
+
+impl MetricSpec {
+    /// The metric with its parameters.
+    #[must_use]
+    pub fn table(&self) -> MetricTable {
+        match self {
+            MetricSpec::Name(name) => {
+                MetricTable { name: *name, group_by: None, all: GroupWeight::Samples, cluster: None }
+            }
+            MetricSpec::Table(table) => table.clone(),
+        }
+    }
+}
+
 /// How often each item is asked, and how the scores of its epochs become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EpochsSpec {
     /// How often (at least 1).
     #[serde(default = "one")]
     pub count: u32,
-    /// How the scores become one.
+    /// How the scores become one: a reducer, or a list of them, of which the first makes the task's numbers.
     #[serde(default)]
-    pub reducer: Reducer,
+    pub reducer: Reducers,
 }
 
 fn one() -> u32 {
@@ -121,23 +196,8 @@ fn one() -> u32 {
 
 impl Default for EpochsSpec {
     fn default() -> Self {
-        Self { count: 1, reducer: Reducer::Mean }
+        Self { count: 1, reducer: Reducers::default() }
     }
-}
-
-/// How the scores of an item's epochs become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Reducer {
-    /// Their mean.
-    #[default]
-    Mean,
-    /// Their median.
-    Median,
-    /// The commonest; of equals the one that came first.
-    Mode,
-    /// The highest.
-    Max,
 }
 
 /// Limits of one sample; absent = none but the target's own.

@@ -50,6 +50,7 @@ fn step(step: &SolverSpec) -> Step {
 pub(crate) fn items(dataset: &DatasetSpec) -> String {
     match dataset {
         DatasetSpec::File(name) => format!("file {}", visible(name)),
+        DatasetSpec::Table(table) => format!("file {}", visible(&table.file)),
         DatasetSpec::Generated { generator, parameters: given } => {
             format!("generator {} {}", visible(generator), parameters(given)).trim_end().to_owned()
         }
@@ -94,10 +95,13 @@ fn limits(spec: &HarnessSummary) -> String {
 
 fn epochs(task: &TaskSummary, spec: &HarnessSummary) -> String {
     let reducer = match spec.reducer {
-        Reducer::Mean => "mean",
-        Reducer::Median => "median",
-        Reducer::Mode => "commonest",
-        Reducer::Max => "highest",
+        Reducer::Mean => "mean".to_owned(),
+        Reducer::Median => "median".to_owned(),
+        Reducer::Mode => "commonest".to_owned(),
+        Reducer::Max => "highest".to_owned(),
+        Reducer::AtLeast(k) => format!("whether at least {k} passed"),
+        Reducer::PassAt(k) => format!("pass@{k}"),
+        Reducer::PassK(k) => format!("pass^{k}"),
     };
     if task.epochs == 1 { "1".to_owned() } else { format!("{}, of which the {reducer}", task.epochs) }
 }

@@ -12,7 +12,7 @@ use crate::endpoint_view::{ConformanceView, CostView, conformance, costs};
 use crate::methods::{MethodRow, methods};
 use crate::provenance::{AccessRow, Fact, VariantRow, access, independence, times, variants};
 use crate::rows::{FailureRow, RunRow, TranscriptGroup, ending_names, failures, instant, runs, transcripts};
-use crate::sensitivity::{self, DifferenceRow, TreatmentRow};
+use crate::sensitivity::{self, DifferenceRow, TreatmentRow, UseRow};
 use crate::text::{Segment, segments, visible};
 
 /// The page's one style sheet; its hash stands in the page's policy, so it is printed exactly as it is.
@@ -57,6 +57,7 @@ struct Page {
     absolutes: Vec<Vec<Segment>>,
     domains: Vec<DomainView>,
     conformance: Vec<ConformanceView>,
+    uses: Vec<UseRow>,
     treatments: Vec<TreatmentRow>,
     differences: Vec<DifferenceRow>,
     endings: Vec<String>,
@@ -104,6 +105,7 @@ fn page(data: &ReportData) -> Page {
         absolutes: data.absolutes.iter().map(|absolute| segments(&absolute.sentence)).collect(),
         domains,
         conformance,
+        uses: sensitivity::uses(data),
         treatments: sensitivity::treatments(data),
         differences: sensitivity::differences(data),
         runs: runs(data, &endings),

@@ -12,6 +12,7 @@ use ph_record::TargetRole;
 use crate::html::{by_target, lead, margin, title};
 use crate::provenance::{Fact, access, independence, times};
 use crate::rows::{NONE, value};
+use crate::sensitivity::{treatments, uses_line};
 use crate::text::{segments, visible};
 
 /// The summary, ending in a line feed.
@@ -27,10 +28,32 @@ pub fn markdown(data: &ReportData) -> String {
     for task in &data.tasks {
         suite(&mut text, data, task);
     }
+    treatment(&mut text, data);
     list(&mut text, "Departures from the plan", &strings(&data.deviations));
     list(&mut text, "What this report does not show", &strings(&data.limits));
     repeat(&mut text, data);
     text
+}
+
+/// How samples count in the tables, and how the values change under other treatments.
+fn treatment(text: &mut String, data: &ReportData) {
+    if data.treatment.is_empty() {
+        return;
+    }
+    let _ = write!(text, "\n## Sensitivity\n\nTreatment: {}.\n", escaped(&uses_line(&data.treatment)));
+    let rows = treatments(data);
+    if rows.is_empty() {
+        return;
+    }
+    text.push_str(
+        "\n| Target | Suite | Measure | Treatment | Samples | As printed | Under it |\n|---|---|---|---|--:|--:|--:|\n",
+    );
+    for row in rows {
+        let (target, task) = (cell_code(&row.target), cell_code(&row.task));
+        let (measure, other) = (escaped(&row.measure), escaped(&row.treatment));
+        let (printed, value) = (escaped(&row.printed), escaped(&row.value));
+        let _ = writeln!(text, "| {target} | {task} | {measure} | {other} | {} | {printed} | {value} |", row.samples);
+    }
 }
 
 fn strings(texts: &[String]) -> Vec<&str> {

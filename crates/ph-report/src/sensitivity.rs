@@ -1,8 +1,9 @@
-//! How the values change when samples are treated otherwise than the tables above treat them.
+//! How samples are treated in the tables, and how the values change when samples are treated otherwise than the tables above treat them.
 
-use ph_analysis::{Comparison, Estimate, ReportData, RunResult, points};
+use ph_analysis::{Comparison, Estimate, ReportData, RunResult, TreatedDifference, TreatedValue, TreatmentUse, points};
+use ph_record::TreatedKind;
 
-use crate::rows::value;
+use crate::rows::{NONE, value};
 use crate::text::visible;
 
 /// A value under another treatment.
@@ -20,8 +21,45 @@ pub(crate) struct TreatmentRow {
 pub(crate) struct DifferenceRow {
     pub(crate) target: String,
     pub(crate) measure: String,
+    pub(crate) treatment: String,
     pub(crate) printed: String,
+    pub(crate) pairs: u64,
     pub(crate) value: String,
+    pub(crate) interval: String,
+    pub(crate) beyond: bool,
+}
+
+/// How one kind of sample is treated.
+pub(crate) struct UseRow {
+    pub(crate) samples: &'static str,
+    pub(crate) how: String,
+    pub(crate) default: String,
+    pub(crate) count: u64,
+}
+
+/// How every kind of sample is treated.
+pub(crate) fn uses(data: &ReportData) -> Vec<UseRow> {
+    let row = |one: &TreatmentUse| UseRow {
+        samples: match one.kind {
+            TreatedKind::Cheated => "labelled as cheated",
+            TreatedKind::Refusal => "refused by the model",
+            TreatedKind::Errors => "ended in an error",
+            TreatedKind::Limit => "ended by a limit",
+        },
+        how: format!("{}={}", one.kind, one.how),
+        default: one.default.to_string(),
+        count: one.samples,
+    };
+    data.treatment.iter().map(row).collect()
+}
+
+/// The same in one line, as the terminal and the summary print it.
+pub(crate) fn uses_line(uses: &[TreatmentUse]) -> String {
+    let one = |one: &TreatmentUse| {
+        let default = if one.how == one.default { String::new() } else { format!(", default {}", one.default) };
+        format!("{}={} ({} samples{default})", one.kind, one.how, one.samples)
+    };
+    uses.iter().map(one).collect::<Vec<_>>().join(", ")
 }
 
 /// Every treatment that changes any sample, by task, target and measure.
@@ -34,7 +72,7 @@ pub(crate) fn treatments(data: &ReportData) -> Vec<TreatmentRow> {
 }
 
 fn of(result: &RunResult, estimate: &Estimate) -> Vec<TreatmentRow> {
-    let row = |treatment: &ph_analysis::Treatment| TreatmentRow {
+    let row = |treatment: &TreatedValue| TreatmentRow {
         target: visible(&result.target.to_string()),
         task: visible(&result.task),
         measure: visible(&estimate.title),
@@ -46,17 +84,24 @@ fn of(result: &RunResult, estimate: &Estimate) -> Vec<TreatmentRow> {
     estimate.treatments.iter().map(row).collect()
 }
 
-/// Every difference that would change if errors counted as the fault on both sides.
+/// Every difference that another treatment changes.
 pub(crate) fn differences(data: &ReportData) -> Vec<DifferenceRow> {
-    let row = |comparison: &Comparison| {
-        let otherwise = comparison.difference_errors_as_fault?;
-        let candidate = comparison.candidate.as_deref().map(|name| format!(" ({})", visible(name)));
-        Some(DifferenceRow {
-            target: visible(&comparison.target.to_string()),
-            measure: format!("{}{}", visible(&comparison.title), candidate.unwrap_or_default()),
-            printed: comparison.difference.map_or_else(|| crate::rows::NONE.to_owned(), points),
-            value: points(otherwise),
-        })
+    data.comparisons.iter().flat_map(of_comparison).collect()
+}
+
+fn of_comparison(comparison: &Comparison) -> Vec<DifferenceRow> {
+    let candidate = comparison.candidate.as_deref().map(|name| format!(" ({})", visible(name))).unwrap_or_default();
+    let row = |other: &TreatedDifference| DifferenceRow {
+        target: visible(&comparison.target.to_string()),
+        measure: format!("{}{candidate}", visible(&comparison.title)),
+        treatment: visible(&other.name),
+        printed: comparison.difference.map_or_else(|| NONE.to_owned(), points),
+        pairs: other.pairs,
+        value: other.difference.map_or_else(|| NONE.to_owned(), points),
+        interval: other
+            .adjusted_limits
+            .map_or_else(|| NONE.to_owned(), |limits| format!("{} to {}", points(limits.low), points(limits.high))),
+        beyond: other.beyond_margin,
     };
-    data.comparisons.iter().filter_map(row).collect()
+    comparison.treatments.iter().map(row).collect()
 }

@@ -189,7 +189,7 @@ fn row(result: &RunResult, estimate: &Estimate) -> EstimateRow {
         } else {
             estimate.items.to_string()
         },
-        left_out: (estimate.errors + estimate.unscored).to_string(),
+        left_out: (estimate.errors + estimate.unscored + estimate.excluded).to_string(),
         benchmark: estimate.benchmark_limits.map(interval),
     }
 }

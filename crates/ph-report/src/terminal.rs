@@ -6,6 +6,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_C
 use ph_analysis::{Limits, ReportData, RunResult};
 
 use crate::rows::{NONE, value};
+use crate::sensitivity::uses_line;
 use crate::text::stripped;
 
 /// The table with findings, problems and negatives beneath, ending in a line feed. Free of control characters other
@@ -42,6 +43,9 @@ pub fn text_table(data: &ReportData) -> String {
         }
     }
     let mut text = format!("{table}\n");
+    if !data.treatment.is_empty() {
+        let _ = writeln!(text, "treatment: {}", stripped(&uses_line(&data.treatment)));
+    }
     list(&mut text, "problems", data.problems.iter().map(|problem| problem.text.as_str()));
     list(&mut text, "findings", data.findings.iter().map(|finding| finding.sentence.as_str()));
     list(&mut text, "bounds", data.absolutes.iter().map(|absolute| absolute.sentence.as_str()));
@@ -67,7 +71,7 @@ pub fn run_table(result: &RunResult) -> String {
             value(estimate.value),
             estimate.limits.map_or_else(|| NONE.to_owned(), interval),
             estimate.items.to_string(),
-            (estimate.errors + estimate.unscored).to_string(),
+            (estimate.errors + estimate.unscored + estimate.excluded).to_string(),
         ]);
     }
     for column in 1..5 {
@@ -78,7 +82,12 @@ pub fn run_table(result: &RunResult) -> String {
     let endings: Vec<String> =
         result.endings.iter().map(|(name, count)| format!("{count} {}", stripped(name))).collect();
     let (task, target) = (stripped(&result.task), stripped(&result.target.to_string()));
-    format!("{table}\n{task} on {target}: {} samples ({})", result.samples, endings.join(", "))
+    let treatment = if result.treatment.is_empty() {
+        String::new()
+    } else {
+        format!("\ntreatment: {}", stripped(&uses_line(&result.treatment)))
+    };
+    format!("{table}\n{task} on {target}: {} samples ({}){treatment}", result.samples, endings.join(", "))
 }
 
 fn interval(limits: Limits) -> String {
@@ -142,6 +151,7 @@ mod tests {
             usage: Usage::default(),
             duration_ms: None,
             estimates: Vec::new(),
+            treatment: Vec::new(),
             transcripts: Vec::new(),
         };
         let text = run_table(&result);

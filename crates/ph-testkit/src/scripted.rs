@@ -42,6 +42,6 @@ impl ModelApi for ScriptedModel {
             stop_reason: StopReason::Stop,
             logprobs: None,
         };
-        Ok(ModelReply { output, exchange: None })
+        Ok(ModelReply::new(output))
     }
 }

@@ -136,9 +136,14 @@ impl Reporter for RunLine {
     fn report(&mut self, event: &RunEvent) {
         match event {
             RunEvent::RunStarted(_) => {}
-            RunEvent::RoundStarted { samples, .. } => {
+            RunEvent::RoundStarted { samples, finished, .. } => {
                 if let (Some(bar), Some(samples)) = (&self.bar, samples) {
-                    bar.inc_length(*samples);
+                    bar.inc_length(samples.saturating_sub(*finished));
+                }
+            }
+            RunEvent::LimitsChanged(manifest) => {
+                if let Some(limits) = &manifest.limits {
+                    say(&format!("{:<44} now at most {} connections", self.name, limits.connections));
                 }
             }
             RunEvent::SampleFinished(record) => {

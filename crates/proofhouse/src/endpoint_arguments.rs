@@ -16,7 +16,7 @@ use crate::failure::Failure;
 const SECONDS_MAX: f64 = 604_800.0;
 
 /// How a target behind an API is reached.
-#[derive(Args, Default)]
+#[derive(Args, Default, Clone)]
 pub(crate) struct EndpointArguments {
     /// The address of TARGET, as the provider's own SDK takes it [default: as SERVICE_BASE_URL says]
     #[arg(long, value_name = "URL")]
@@ -69,6 +69,11 @@ impl EndpointArguments {
         let clock = Arc::new(SystemClock);
         let endpoints = EndpointTargets { variables, clock, base_url, timeouts, proxy };
         Ok(AllTargets { in_process: InProcessTargets { render_host }, endpoints })
+    }
+
+    /// The same with this address where none was given.
+    pub(crate) fn or_base_url(&self, base_url: Option<String>) -> Self {
+        Self { base_url: self.base_url.clone().or(base_url), ..self.clone() }
     }
 
     /// What of it the same samples need again.

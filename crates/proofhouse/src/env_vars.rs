@@ -7,8 +7,15 @@ pub(crate) const NO_COLOR: &str = "NO_COLOR";
 /// nobody named must not stand between an assessment and its target.
 pub(crate) const PROOFHOUSE_PROXY: &str = "PROOFHOUSE_PROXY";
 
+/// The data directory.
+pub(crate) const PROOFHOUSE_DATA_DIR: &str = "PROOFHOUSE_DATA_DIR";
+/// Where programs keep a person's data (XDG Base Directory Specification).
+pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
+/// The person's home directory.
+pub(crate) const HOME: &str = "HOME";
+
 /// All of them, with what they do; `doctor` prints this.
-pub(crate) const ALL: [(&str, &str); 12] = [
+pub(crate) const ALL: [(&str, &str); 15] = [
     (NO_COLOR, "any value: no colours"),
     ("OPENAI_API_KEY", "key of `openai/NAME`"),
     ("OPENAI_BASE_URL", "address of `openai/NAME`, ends in /v1"),
@@ -21,6 +28,9 @@ pub(crate) const ALL: [(&str, &str); 12] = [
     ("SERVICE_BASE_URL", "address of `openai-api/SERVICE/NAME`"),
     ("PROOFHOUSE_OPENAI_API", "`chat` or `responses`: which API OpenAI's targets speak [default: chat]"),
     (PROOFHOUSE_PROXY, "URL of a proxy for calls to endpoints; no other proxy variable is read"),
+    (PROOFHOUSE_DATA_DIR, "the data directory, which holds the response cache"),
+    (XDG_DATA_HOME, "where PROOFHOUSE_DATA_DIR is not set, the data directory is `proofhouse` in this one"),
+    (HOME, "where neither is set, the data directory is `.local/share/proofhouse` in this one"),
 ];
 
 /// A variable's value; none where it is not set, empty or not text.

@@ -18,6 +18,10 @@ pub(crate) enum Exit {
     Target = 4,
     /// Finished, but samples ended in errors; the report says which.
     SampleErrors = 5,
+    /// A record is not what was checked against it.
+    VerificationFailed = 7,
+    /// Not everything that was to be verified could be.
+    VerificationIncomplete = 8,
     /// A resource is not available.
     Resource = 9,
     /// Interrupted; what was recorded stands.

@@ -1,17 +1,22 @@
 //! The one binary. What it can do is in `cli`, a file per command; nothing else happens here.
 
+mod cache_arguments;
 mod cli;
 mod clock;
 mod console;
+mod data_dir;
 mod endpoint_arguments;
 mod env_vars;
 mod exit_code;
 mod failure;
+mod limit_arguments;
 mod output;
+mod role_arguments;
 mod run_argument;
 mod spending;
 mod statement;
 mod task_argument;
+mod treat_arguments;
 
 use std::process::ExitCode;
 

@@ -1,10 +1,12 @@
 //! From what was typed to a task: a suite's name, its path, or a `task.toml` on disk.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use ph_eval::{TaskFileError, TaskPlace, load_task};
-use ph_record::TaskSource;
+use ph_model::TargetName;
+use ph_record::{RunAsked, TaskSource};
 
 use crate::exit_code::Exit;
 use crate::failure::{Failure, Place};
@@ -25,6 +27,28 @@ pub(crate) fn task(argument: &str) -> Result<Arc<dyn TaskSource>, Failure> {
             let message = format!("there is no suite and no task file `{argument}`");
             Err(Failure::new(Exit::Usage, "task::unknown", message)
                 .with_hint(format!("the suites are: {}; or give the path of a `task.toml`", names.join(", "))))
+        }
+    }
+}
+
+/// How a task was asked for, so that somebody can ask for it again from another folder.
+pub(crate) fn asked(argument: &str, base_url: Option<&str>, roles: BTreeMap<String, TargetName>) -> RunAsked {
+    let path = Path::new(argument);
+    let absolute = if path.exists() { std::path::absolute(path).ok() } else { None };
+    let task = absolute.map_or_else(|| argument.to_owned(), |path| path.display().to_string());
+    RunAsked { task, base_url: base_url.map(str::to_owned), roles }
+}
+
+/// Whether so many epochs are enough for the task's reducers.
+pub(crate) fn check_epochs(task: &dyn TaskSource, epochs: Option<u32>) -> Result<(), Failure> {
+    let reducers = &task.spec().epochs.reducer;
+    match epochs.filter(|epochs| *epochs < reducers.epochs_needed()) {
+        None => Ok(()),
+        Some(epochs) => {
+            let (name, needed) = (&task.spec().name, reducers.epochs_needed());
+            let message = format!("the task `{name}` needs {needed} epochs for its reducers, not {epochs}");
+            Err(Failure::new(Exit::Usage, "task::epochs", message)
+                .with_hint(format!("give `--epochs {needed}` or more, or leave it out")))
         }
     }
 }

@@ -1,9 +1,12 @@
 //! An assessment of endpoints: they are checked first, and one that cannot be used ends it before anything is run.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ph_assess::{AssessError, AssessRequest, Assessed, ConformanceOptions, House, TargetError, TargetOpener, assess};
+use ph_assess::{
+    AssessError, AssessRequest, Assessed, ConformanceOptions, House, TargetError, TargetLimits, TargetOpener, assess,
+};
 use ph_eval::{Budget, PriceTable, Prices, Spending};
 use ph_model::{ModelApi, TargetName};
 use ph_record::RunStatus;
@@ -27,10 +30,13 @@ fn request(out: &Path, spending: Spending) -> AssessRequest {
         limit: Some(4),
         epochs: None,
         seed: 1,
-        connections_max: 1,
+        limits: TargetLimits { fixed: true, ..TargetLimits::connections(1) },
+        asked: BTreeMap::new(),
         spending,
+        roles: std::collections::BTreeMap::new(),
         conformance: Some(ConformanceOptions::full(1)),
         margin: 0.1,
+        treatment: ph_record::Treatment::default(),
         repeat: "proofhouse assess openai/preview".to_owned(),
         statement: None,
     }

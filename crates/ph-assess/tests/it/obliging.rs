@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use ph_assess::{House, InProcessTargets, Quiet};
+use ph_assess::{Doors, House, InProcessTargets, Quiet};
 use ph_base::{Digest, Timestamp};
 use ph_eval::Cancellation;
 use ph_model::{
@@ -217,7 +217,7 @@ impl ModelApi for Obliging {
         }
         match self.refusal(before > 0) {
             Some(refusal) => Err(refusal),
-            None => self.output(request).map(|output| ModelReply { output, exchange: None }),
+            None => self.output(request).map(ModelReply::new),
         }
     }
 
@@ -253,5 +253,6 @@ pub(crate) fn house() -> House {
         cancellation: Cancellation::default(),
         program: "proofhouse test".to_owned(),
         targets_at_once: 1,
+        doors: Doors::default(),
     }
 }

@@ -160,10 +160,10 @@ fn tools(fields: &mut Fields) -> Result<Vec<ToolDefinition>, ApiFailure> {
     list.into_iter().enumerate().map(|(n, value)| tool(Fields::new(value, format!("tools[{n}]"))?)).collect()
 }
 
+/// `strict` passes without being held: Inspect and others send it with every tool, and what comes back is checked there.
 fn tool(mut fields: Fields) -> Result<ToolDefinition, ApiFailure> {
     fields.refuse(&[("type", Neutral::Text("function"))])?;
     let mut function = fields.object("function")?.ok_or_else(|| fields.failed("function", "is missing"))?;
-    function.refuse(&[("strict", Neutral::Bool(false))])?;
     let parameters = match function.take("parameters") {
         None => json!({ "type": "object", "properties": {} }),
         Some(schema @ Value::Object(_)) => schema,
@@ -249,14 +249,11 @@ mod tests {
         refused(json!({ "frequency_penalty": 0.5 }), "frequency_penalty");
         refused(json!({ "logit_bias": { "5": 1 } }), "logit_bias");
         refused(json!({ "response_format": { "type": "json_object" } }), "response_format.type");
-        refused(
-            json!({ "tools": [{ "type": "function", "function": { "name": "f", "strict": true } }] }),
-            "tools[0].function.strict",
-        );
         refused(json!({ "tools": [{ "type": "web_search" }] }), "tools[0].type");
         refused(json!({ "parallel_tool_calls": false }), "parallel_tool_calls");
         request(json!({ "n": 1, "frequency_penalty": 0, "logit_bias": null, "response_format": { "type": "text" } }))
             .unwrap();
+        request(json!({ "tools": [{ "type": "function", "function": { "name": "f", "strict": true } }] })).unwrap();
     }
 
     #[test]

@@ -100,6 +100,6 @@ impl ModelApi for Staged {
             usage: Some(Usage { input_tokens: 3, output_tokens: 2, ..Usage::default() }),
             logprobs: None,
         };
-        Ok(ModelReply { output, exchange: None })
+        Ok(ModelReply::new(output))
     }
 }

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
-use ph_record::{Expected, Sample, SampleInput, TaskSourceError};
+use ph_record::{Expected, FieldMap, Sample, SampleInput, TaskSourceError};
 use serde_json::{Map, Value};
 
-use super::{ITEM_BYTES_MAX, LocatedItem, check_item, error_at};
+use super::fields::mapped;
+use super::{ITEM_BYTES_MAX, ItemError, LocatedItem, check_item, error_at};
 
 /// What a column holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,69 +23,139 @@ enum Column {
     Metadata(String),
 }
 
-/// Reads the items of a CSV file one by one. After an error it ends.
+/// Reads the items of a CSV file one by one.
 pub(super) struct CsvFile<R> {
     file: String,
+    fields: FieldMap,
     reader: Reader<Bounded<R>>,
-    columns: Option<Vec<Column>>,
+    columns: Option<Columns>,
     allowance: Arc<AtomicUsize>,
     is_over: bool,
 }
 
+/// How a record becomes an item.
+enum Columns {
+    /// By the columns' own names.
+    Named(Vec<Column>),
+    /// As the task maps them.
+    Mapped(StringRecord),
+}
+
+impl Columns {
+    fn of(file: &str, headers: &StringRecord, fields: &FieldMap) -> Result<Self, TaskSourceError> {
+        if !fields.is_empty() {
+            unique(file, headers)?;
+            let clean = |name: &str| name.trim_start_matches('\u{feff}').to_owned();
+            return Ok(Columns::Mapped(headers.iter().map(clean).collect()));
+        }
+        named_columns(file, headers).map(Columns::Named)
+    }
+
+    /// The item of a record; `place` is its id where the file has none.
+    fn sample(&self, record: &StringRecord, fields: &FieldMap, place: u64) -> Result<Sample, String> {
+        let sample = match self {
+            Columns::Named(columns) => sample(columns, record)?,
+            Columns::Mapped(headers) => {
+                let values = headers.iter().zip(record);
+                mapped(fields, values.map(|(name, field)| (name.to_owned(), Value::from(field))).collect(), place)?
+            }
+        };
+        check_item(&sample).map(|()| sample)
+    }
+}
+
 impl<R: Read> CsvFile<R> {
-    pub(super) fn new(file: String, reader: R) -> Self {
+    pub(super) fn new(file: String, reader: R, fields: FieldMap) -> Self {
         let allowance = Arc::new(AtomicUsize::new(ITEM_BYTES_MAX));
         let bounded = Bounded { reader, allowance: allowance.clone() };
         let reader = ReaderBuilder::new().trim(Trim::Headers).from_reader(bounded);
-        Self { file, reader, columns: None, allowance, is_over: false }
+        Self { file, fields, reader, columns: None, allowance, is_over: false }
     }
 
-    fn read_columns(&mut self) -> Result<Vec<Column>, TaskSourceError> {
-        let headers = self.reader.headers().map_err(|error| csv_error(&self.file, &error))?.clone();
-        let mut columns = Vec::new();
-        for (place, name) in headers.iter().enumerate() {
-            if headers.iter().take(place).any(|earlier| earlier == name) {
-                return Err(error_at(&self.file, 1, None, format!("the column `{name}` comes twice")));
-            }
-            columns.push(column(name));
-        }
-        for (wanted, name) in [(Column::Id, "id"), (Column::Input, "input")] {
-            if !columns.contains(&wanted) {
-                return Err(error_at(&self.file, 1, None, format!("there is no column `{name}`")));
-            }
-        }
-        Ok(columns)
+    /// The names of the columns.
+    pub(super) fn headers(&mut self) -> Result<StringRecord, ItemError> {
+        let headers = self.reader.headers().map_err(|error| csv_error(&self.file, &error));
+        headers.cloned().map_err(|failed| ItemError { ends: true, ..failed })
     }
 
-    fn next_item(&mut self) -> Result<Option<LocatedItem>, TaskSourceError> {
+    fn read_columns(&mut self) -> Result<Columns, ItemError> {
+        let headers = self.headers()?;
+        Columns::of(&self.file, &headers, &self.fields).map_err(|error| ItemError { line: 1, error, ends: true })
+    }
+
+    fn next_item(&mut self) -> Result<Option<LocatedItem>, ItemError> {
         let columns = match self.columns.take() {
             Some(columns) => columns,
             None => self.read_columns()?,
         };
         self.allowance.store(ITEM_BYTES_MAX, Ordering::Relaxed);
         let mut record = StringRecord::new();
-        let is_there = self.reader.read_record(&mut record).map_err(|error| csv_error(&self.file, &error))?;
-        if !is_there {
-            return Ok(None);
-        }
-        let line = record.position().map_or(0, csv::Position::line);
-        let sample = sample(&columns, &record).and_then(|sample| check_item(&sample).map(|()| sample));
+        let read = self.reader.read_record(&mut record).map_err(|error| csv_error(&self.file, &error));
+        let item = read.and_then(|is_there| {
+            if !is_there {
+                return Ok(None);
+            }
+            let (line, offset) = record.position().map_or((0, 0), |position| (position.line(), position.byte()));
+            match columns.sample(&record, &self.fields, line) {
+                Ok(sample) => Ok(Some(LocatedItem { line, offset, sample })),
+                Err(problem) => Err(ItemError { line, error: error_at(&self.file, line, None, problem), ends: false }),
+            }
+        });
         self.columns = Some(columns);
-        sample.map(|sample| Some((line, sample))).map_err(|problem| error_at(&self.file, line, None, problem))
+        item
+    }
+}
+
+/// The item of the record at the beginning of `reader`.
+pub(super) fn record_at(
+    (file, line): (&str, u64),
+    (headers, fields): (&StringRecord, &FieldMap),
+    reader: impl Read,
+) -> Result<Sample, TaskSourceError> {
+    let columns = Columns::of(file, headers, fields)?;
+    let mut reader = ReaderBuilder::new().has_headers(false).from_reader(reader.take(ITEM_BYTES_MAX as u64));
+    let mut record = StringRecord::new();
+    let changed = || error_at(file, line, None, "the record is not there any more");
+    match reader.read_record(&mut record) {
+        Ok(true) if record.len() == headers.len() => {
+            columns.sample(&record, fields, line).map_err(|problem| error_at(file, line, None, problem))
+        }
+        Ok(_) => Err(changed()),
+        Err(error) => Err(csv_error(file, &error).error),
     }
 }
 
 impl<R: Read> Iterator for CsvFile<R> {
-    type Item = Result<LocatedItem, TaskSourceError>;
+    type Item = Result<LocatedItem, ItemError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.is_over {
             return None;
         }
         let item = self.next_item().transpose()?;
-        self.is_over = item.is_err();
+        self.is_over = item.as_ref().is_err_and(|failed| failed.ends);
         Some(item)
     }
+}
+
+fn unique(file: &str, headers: &StringRecord) -> Result<(), TaskSourceError> {
+    for (place, name) in headers.iter().enumerate() {
+        if headers.iter().take(place).any(|earlier| earlier == name) {
+            return Err(error_at(file, 1, None, format!("the column `{name}` comes twice")));
+        }
+    }
+    Ok(())
+}
+
+fn named_columns(file: &str, headers: &StringRecord) -> Result<Vec<Column>, TaskSourceError> {
+    unique(file, headers)?;
+    let columns: Vec<Column> = headers.iter().map(column).collect();
+    for (wanted, name) in [(Column::Id, "id"), (Column::Input, "input")] {
+        if !columns.contains(&wanted) {
+            return Err(error_at(file, 1, None, format!("there is no column `{name}`")));
+        }
+    }
+    Ok(columns)
 }
 
 fn column(name: &str) -> Column {
@@ -133,17 +204,17 @@ fn sample(columns: &[Column], record: &StringRecord) -> Result<Sample, String> {
     Ok(sample)
 }
 
-fn csv_error(file: &str, error: &csv::Error) -> TaskSourceError {
+fn csv_error(file: &str, error: &csv::Error) -> ItemError {
     let line = error.position().map_or(1, csv::Position::line);
-    let (column, problem) = match error.kind() {
+    let (problem, ends) = match error.kind() {
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            (None, format!("{len} fields; the header names {expected_len}"))
+            (format!("{len} fields; the header names {expected_len}"), false)
         }
-        csv::ErrorKind::Utf8 { err, .. } => (None, format!("field {} is not UTF-8", err.field() + 1)),
-        csv::ErrorKind::Io(error) => (None, format!("cannot be read: {error}")),
-        _ => (None, error.to_string()),
+        csv::ErrorKind::Utf8 { err, .. } => (format!("field {} is not UTF-8", err.field() + 1), false),
+        csv::ErrorKind::Io(error) => (format!("cannot be read: {error}"), true),
+        _ => (error.to_string(), true),
     };
-    error_at(file, line, column, problem)
+    ItemError { line, error: error_at(file, line, None, problem), ends }
 }
 
 /// Refuses to read on when one item has taken more than its allowance.

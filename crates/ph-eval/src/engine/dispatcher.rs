@@ -1,20 +1,34 @@
-//! The one loop that owns a run's state: starts samples, takes their records, keeps count, tells recorders and reporters.
+//! The one loop that owns a run's state: starts samples, sends their records to be kept, counts what is kept, tells
+//! reporters, changes limits.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use ph_base::Money;
 use ph_record::{
-    RecordError, RecordedError, Recorder, RunEvent, RunManifest, RunStatus, SampleRecord, SampleStream, TaskSourceError,
+    LimitChange, RecordError, RecordedError, RoleUse, RunEvent, RunManifest, RunStatus, SampleAttempt, SampleRecord,
+    SampleStream, TaskSourceError,
 };
 use tokio::task::{JoinError, JoinSet};
 
-use super::jobs::Jobs;
-use super::request::{Cancellation, Reporter, RunError};
-use super::sample_run::{Shared, run_sample};
+use super::earlier::{Earlier, Finished};
+use super::jobs::{Job, Jobs};
+use super::recording::{Gone, Recording};
+use super::request::{Cancellation, Reporter, RunError, Tuning};
+use super::sample_run::{Shared, attempts_of, run_sample};
+use crate::run_dir::RunDirError;
+
+/// The most finished samples that wait to be kept, beside two for each sample that may be under way; with more, no
+/// further ones are started. So many may have been asked in vain where the disk turns out to be full.
+const WAITING_MAX: usize = 64;
+/// How often other limits are looked for.
+const TUNING_EVERY: Duration = Duration::from_millis(500);
 
 /// Why a run that has begun cannot go on.
 enum Failure {
     Source(TaskSourceError),
     Record(RecordError),
+    Earlier(RunDirError),
     Internal(String),
 }
 
@@ -30,27 +44,74 @@ impl From<RecordError> for Failure {
     }
 }
 
+impl From<RunDirError> for Failure {
+    fn from(error: RunDirError) -> Self {
+        Failure::Earlier(error)
+    }
+}
+
+impl From<Gone> for Failure {
+    fn from(Gone(problem): Gone) -> Self {
+        Failure::Internal(problem)
+    }
+}
+
 type InFlight = JoinSet<Option<SampleRecord>>;
 
 /// The state of one run.
 pub(super) struct Dispatcher<'a> {
     pub(super) manifest: RunManifest,
     pub(super) shared: Arc<Shared>,
-    pub(super) max_connections: usize,
     pub(super) cancellation: Cancellation,
-    pub(super) recorders: &'a mut [Box<dyn Recorder>],
+    pub(super) recording: Recording,
     pub(super) reporters: &'a mut [Box<dyn Reporter>],
+    pub(super) earlier: Option<Earlier>,
+    pub(super) tuning: Option<Box<dyn Tuning>>,
+}
+
+/// The jobs of a round that are still to be started.
+struct Round {
+    jobs: Jobs,
+    finished: Finished,
+    is_source_over: bool,
+    source_failure: Option<TaskSourceError>,
+}
+
+impl Round {
+    /// The next job that is not finished already, with the attempts before it.
+    fn next(&mut self, stream: &dyn SampleStream) -> Option<(Job, Vec<SampleAttempt>)> {
+        loop {
+            match self.jobs.next() {
+                Some(Ok(job)) if self.finished.has(&job.sample.id, job.epoch) => {}
+                Some(Ok(job)) if !stream.asks(&job.sample.id, job.epoch) => {}
+                Some(Ok(job)) => {
+                    let before = self.finished.before(&job.sample.id, job.epoch).map(attempts_of);
+                    let before = before.unwrap_or_else(|| stream.earlier_attempts(&job.sample.id, job.epoch));
+                    return Some((job, before));
+                }
+                Some(Err(error)) => {
+                    (self.is_source_over, self.source_failure) = (true, Some(error));
+                    return None;
+                }
+                None => {
+                    self.is_source_over = true;
+                    return None;
+                }
+            }
+        }
+    }
 }
 
 impl Dispatcher<'_> {
     pub(super) async fn run(mut self, stream: &mut dyn SampleStream) -> Result<RunManifest, RunError> {
-        let outcome = match self.emit(&RunEvent::RunStarted(Arc::new(self.manifest.clone()))) {
+        let started = RunEvent::RunStarted(Arc::new(self.manifest.clone()));
+        let outcome = match self.keep(started).await {
             Ok(()) => self.rounds(stream).await,
-            Err(error) => Err(error.into()),
+            Err(failure) => Err(failure),
         };
         match outcome {
-            Ok(status) => self.finish(status),
-            Err(failure) => Err(self.fail(failure)),
+            Ok(status) => self.finish(status).await,
+            Err(failure) => Err(self.fail(failure).await),
         }
     }
 
@@ -64,56 +125,81 @@ impl Dispatcher<'_> {
             if self.shared.meter.is_ended() {
                 return Ok(RunStatus::Cancelled);
             }
+            let finished = self.finished(round, stream)?;
             let samples_hint = size.map(|size| size.saturating_mul(u64::from(self.manifest.epochs)));
-            self.emit(&RunEvent::RoundStarted { round, samples: samples_hint })?;
-            let mut in_flight = InFlight::new();
+            let started = RunEvent::RoundStarted { round, samples: samples_hint, finished: finished.count() };
+            self.keep(started).await?;
             let jobs = Jobs::new(samples, self.manifest.epochs, round);
-            let ended = self.round(stream, jobs, &mut in_flight).await;
+            let mut round = Round { jobs, finished, is_source_over: false, source_failure: None };
+            let mut in_flight = InFlight::new();
+            let ended = self.round(stream, &mut round, &mut in_flight).await;
             // Whatever ended the round, no task outlives it: after a failure nothing more is sent.
             if !in_flight.is_empty() {
                 self.shared.halted.cancel();
                 in_flight.shutdown().await;
             }
-            if ended? == RunStatus::Cancelled {
+            let ended = ended?;
+            self.all_kept(stream).await?;
+            round.finished.left().for_each(|record| self.count(&record));
+            if ended == RunStatus::Cancelled {
                 return Ok(RunStatus::Cancelled);
             }
         }
         Ok(RunStatus::Success)
     }
 
+    /// What an interrupted run has of a round already.
+    fn finished(&mut self, round: u32, stream: &mut dyn SampleStream) -> Result<Finished, Failure> {
+        let Some(earlier) = self.earlier.take() else { return Ok(Finished::default()) };
+        let finished = Finished::read(&earlier, round, |record| {
+            self.count(record);
+            self.shared.meter.spent_earlier(record);
+            stream.observe(record);
+        });
+        self.earlier = Some(earlier);
+        Ok(finished?)
+    }
+
     /// Runs a round to its end, or until it is cancelled or something fails; samples may then still be in flight.
     async fn round(
         &mut self,
         stream: &mut dyn SampleStream,
-        mut jobs: Jobs,
+        round: &mut Round,
         in_flight: &mut InFlight,
     ) -> Result<RunStatus, Failure> {
-        let mut is_source_over = false;
-        let mut source_failure = None;
+        let mut tick = tokio::time::interval(TUNING_EVERY);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
-            while !is_source_over && in_flight.len() < self.max_connections && !self.starts_no_more() {
-                match jobs.next() {
-                    Some(Ok(job)) => {
-                        in_flight.spawn(run_sample(job, self.shared.clone()));
-                    }
-                    Some(Err(error)) => (is_source_over, source_failure) = (true, Some(error)),
-                    None => is_source_over = true,
-                }
+            self.start(round, in_flight, stream);
+            if in_flight.is_empty() && self.recording.under_way() == 0 {
+                break;
             }
-            let finished = tokio::select! {
+            tokio::select! {
                 biased;
                 () = self.cancellation.abandon.cancelled() => return Ok(RunStatus::Cancelled),
-                finished = in_flight.join_next() => finished,
-            };
-            match finished {
-                Some(finished) => self.take(finished, stream)?,
-                None => break,
+                kept = self.recording.kept(), if self.recording.under_way() > 0 => self.take(kept??, stream),
+                finished = in_flight.join_next(), if !in_flight.is_empty() => self.send(finished)?,
+                _ = tick.tick(), if self.tuning.is_some() && !in_flight.is_empty() => self.tune(),
             }
         }
-        match source_failure {
+        match round.source_failure.take() {
             Some(error) => Err(error.into()),
-            None if is_source_over => Ok(RunStatus::Success),
+            None if round.is_source_over => Ok(RunStatus::Success),
             None => Ok(RunStatus::Cancelled),
+        }
+    }
+
+    /// Starts as many samples as the limits allow.
+    fn start(&self, round: &mut Round, in_flight: &mut InFlight, stream: &dyn SampleStream) {
+        let samples_max = self.shared.door.limits().samples_max();
+        while !round.is_source_over
+            && in_flight.len() < samples_max
+            && self.recording.under_way() < WAITING_MAX + 2 * samples_max
+            && !self.starts_no_more()
+        {
+            if let Some((job, before)) = round.next(stream) {
+                in_flight.spawn(run_sample(job, before, self.shared.clone()));
+            }
         }
     }
 
@@ -122,31 +208,79 @@ impl Dispatcher<'_> {
         self.cancellation.is_asked() || self.shared.meter.is_ended()
     }
 
-    /// Has a finished sample recorded, and only then counts it.
-    fn take(
-        &mut self,
-        finished: Result<Option<SampleRecord>, JoinError>,
-        stream: &mut dyn SampleStream,
-    ) -> Result<(), Failure> {
-        let Some(record) = finished.map_err(|error| Failure::Internal(error.to_string()))? else { return Ok(()) };
-        let record = Arc::new(record);
-        for recorder in self.recorders.iter_mut() {
-            recorder.record(&RunEvent::SampleFinished(record.clone()))?;
+    /// Sends a finished sample to be kept.
+    fn send(&mut self, finished: Option<Result<Option<SampleRecord>, JoinError>>) -> Result<(), Failure> {
+        let Some(finished) = finished else { return Ok(()) };
+        if let Some(record) = finished.map_err(|error| Failure::Internal(error.to_string()))? {
+            self.recording.send(RunEvent::SampleFinished(Arc::new(record)));
         }
-        self.manifest.samples += 1;
-        *self.manifest.endings.entry(record.ending.name().to_owned()).or_default() += 1;
-        self.manifest.usage.add(&record.usage);
-        stream.observe(&record);
-        self.report(&RunEvent::SampleFinished(record));
         Ok(())
     }
 
-    fn emit(&mut self, event: &RunEvent) -> Result<(), RecordError> {
-        for recorder in self.recorders.iter_mut() {
-            recorder.record(event)?;
+    /// Counts what is kept.
+    fn take(&mut self, group: Vec<RunEvent>, stream: &mut dyn SampleStream) {
+        for event in group {
+            if let RunEvent::SampleFinished(record) = &event {
+                self.count(record);
+                stream.observe(record);
+            }
+            self.report(&event);
         }
-        self.report(event);
+    }
+
+    fn count(&mut self, record: &SampleRecord) {
+        self.manifest.samples += 1;
+        *self.manifest.endings.entry(record.ending.name().to_owned()).or_default() += 1;
+        self.manifest.usage.add(&record.usage);
+        for (role, used) in &record.roles {
+            let none = || RoleUse::none(&used.target, used.cost.map(|cost| Money::zero(cost.currency)));
+            self.manifest.roles.entry(role.clone()).or_insert_with(none).add(used);
+        }
+    }
+
+    /// Waits until everything that was sent is kept.
+    async fn all_kept(&mut self, stream: &mut dyn SampleStream) -> Result<(), Failure> {
+        while self.recording.under_way() > 0 {
+            let group = self.recording.kept().await??;
+            self.take(group, stream);
+        }
         Ok(())
+    }
+
+    /// The same where the run has failed: nobody depends on the records any more, but they are there.
+    async fn count_kept(&mut self) {
+        while self.recording.under_way() > 0 {
+            let Ok(Ok(group)) = self.recording.kept().await else { return };
+            for event in group {
+                if let RunEvent::SampleFinished(record) = &event {
+                    self.count(record);
+                }
+                self.report(&event);
+            }
+        }
+    }
+
+    /// Has an event kept, outside of rounds.
+    async fn keep(&mut self, event: RunEvent) -> Result<(), Failure> {
+        self.recording.send(event);
+        while self.recording.under_way() > 0 {
+            for event in self.recording.kept().await?? {
+                self.report(&event);
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts other limits into effect where somebody asks for them.
+    fn tune(&mut self) {
+        let Some(limits) = self.tuning.as_mut().and_then(|tuning| tuning.wanted()) else { return };
+        if limits == self.shared.door.limits() {
+            return;
+        }
+        self.shared.door.set_limits(limits);
+        self.manifest.limits = Some(limits);
+        self.manifest.limit_changes.push(LimitChange { at: self.shared.clock.now(), limits });
+        self.recording.send(RunEvent::LimitsChanged(Arc::new(self.manifest.clone())));
     }
 
     fn report(&mut self, event: &RunEvent) {
@@ -155,39 +289,47 @@ impl Dispatcher<'_> {
         }
     }
 
-    fn finish(&mut self, status: RunStatus) -> Result<RunManifest, RunError> {
+    async fn finish(mut self, status: RunStatus) -> Result<RunManifest, RunError> {
         let was_cut_short = status == RunStatus::Cancelled && !self.cancellation.is_asked();
         self.manifest.budget = self.shared.meter.budget_use(was_cut_short);
         // A sample that the budget kept from its call was not asked, though the source had no more to give.
         self.manifest.status = if self.manifest.is_ended_by_budget() { RunStatus::Cancelled } else { status };
         self.manifest.completed_at = Some(self.shared.clock.now());
-        match self.emit(&RunEvent::RunFinished(Arc::new(self.manifest.clone()))) {
-            Ok(()) => Ok(self.manifest.clone()),
-            Err(error) => Err(self.fail(error.into())),
+        match self.keep(RunEvent::RunFinished(Arc::new(self.manifest.clone()))).await {
+            Ok(()) => Ok(self.manifest),
+            Err(failure) => Err(self.fail(failure).await),
         }
     }
 
     /// Ends the run as failed: every recorder that still can keeps the final manifest.
-    fn fail(&mut self, failure: Failure) -> RunError {
+    async fn fail(mut self, failure: Failure) -> RunError {
         self.shared.halted.cancel();
+        if matches!(failure, Failure::Source(_) | Failure::Earlier(_)) {
+            self.count_kept().await;
+        }
         let (code, message) = match &failure {
             Failure::Source(error) => ("task_source", error.to_string()),
             Failure::Record(error) => ("record", format!("{error}: {}", error.source)),
+            Failure::Earlier(error) => ("journal", error.to_string()),
             Failure::Internal(problem) => ("internal", problem.clone()),
         };
         self.manifest.status = RunStatus::Error;
         self.manifest.error = Some(RecordedError::new(code, &message));
         self.manifest.completed_at = Some(self.shared.clock.now());
         let event = RunEvent::RunFinished(Arc::new(self.manifest.clone()));
-        for recorder in self.recorders.iter_mut() {
-            // The failure that ended the run is the one to be reported; a second one adds nothing.
-            let _ = recorder.record(&event);
+        self.recording.send(event.clone());
+        // After a failed record nothing but the run's end is kept any more.
+        while let Ok(kept) = self.recording.kept().await {
+            if kept.is_ok_and(|group| group.iter().any(|event| matches!(event, RunEvent::RunFinished(_)))) {
+                break;
+            }
         }
         self.report(&event);
-        let manifest = Box::new(self.manifest.clone());
+        let manifest = Box::new(self.manifest);
         match failure {
             Failure::Source(source) => RunError::Source { source, manifest: Some(manifest) },
             Failure::Record(source) => RunError::Record { source, manifest },
+            Failure::Earlier(source) => RunError::Earlier { source, manifest },
             Failure::Internal(problem) => RunError::Internal { problem, manifest },
         }
     }

@@ -7,6 +7,7 @@ use serde_json::Value;
 const ITEM_EPOCHS_MAX: u64 = 10_000;
 
 /// One sample at one epoch, to be run.
+#[derive(Clone)]
 pub(super) struct Job {
     pub(super) sample: Sample,
     pub(super) epoch: u32,

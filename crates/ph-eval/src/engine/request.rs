@@ -4,12 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use ph_base::{Clock, Digest, PlanId, RunId};
-use ph_model::{ModelApi, Usage};
-use ph_record::{RecordError, RunEvent, RunKind, RunManifest, RunStatus, TaskSource, TaskSourceError};
+use ph_model::Usage;
+use ph_record::{
+    RecordError, RunAsked, RunEvent, RunKind, RunLimits, RunManifest, RunStatus, SkippedItems, TaskSource,
+    TaskSourceError,
+};
 use tokio_util::sync::CancellationToken;
 
+use super::earlier::Earlier;
 use crate::budget::Meter;
+use crate::door::Door;
 use crate::parameters::StepError;
+use crate::role::{RoleError, Roles};
+use crate::run_dir::RunDirError;
+use crate::solver::SolverChain;
 
 /// What to run on whom.
 pub struct RunRequest {
@@ -21,8 +29,8 @@ pub struct RunRequest {
     pub kind: RunKind,
     /// The task.
     pub task: Arc<dyn TaskSource>,
-    /// The target.
-    pub model: Arc<dyn ModelApi>,
+    /// The door to the target: what limits, retries and waits.
+    pub door: Arc<Door>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Seed of items and sampling.
@@ -31,17 +39,31 @@ pub struct RunRequest {
     pub limit: Option<u64>,
     /// Epochs per item instead of the task's. An item whose metadata have `epochs` keeps its own number.
     pub epochs: Option<u32>,
-    /// The most samples under way at once (at least 1).
-    pub max_connections: usize,
+    /// How it was asked for, where somebody may go on with it later.
+    pub asked: Option<RunAsked>,
+    /// The interrupted run that is gone on with; `id` is its id.
+    pub earlier: Option<(RunManifest, Earlier)>,
+    /// How often a sample is tried again whose sandbox failed.
+    pub sandbox_retries: u32,
+    /// Solvers in the place of the task's.
+    pub chain: Option<SolverChain>,
+    /// Where other limits may come from while it runs.
+    pub tuning: Option<Box<dyn Tuning>>,
     /// Through which every call goes: price and budget.
     pub meter: Meter,
+    /// The models that solvers and scorers ask besides the target.
+    pub roles: Roles,
     /// Ends the run early.
     pub cancellation: Cancellation,
 }
 
 impl RunRequest {
-    pub(super) fn manifest(&self, task_digest: Digest) -> RunManifest {
+    pub(super) fn manifest(&self, task_digest: Digest, skipped: Option<SkippedItems>) -> RunManifest {
+        if let Some((manifest, _)) = &self.earlier {
+            return self.gone_on_with(manifest);
+        }
         let task = self.task.spec().clone();
+        let model = self.door.model();
         RunManifest {
             origin: None,
             version: RunManifest::VERSION,
@@ -49,15 +71,21 @@ impl RunRequest {
             plan: self.plan,
             kind: self.kind,
             task_digest,
-            target: self.model.target().clone(),
-            fingerprint: self.model.fingerprint(),
+            target: model.target().clone(),
+            fingerprint: model.fingerprint(),
             seed: self.seed,
             epochs: self.epochs.unwrap_or(task.epochs.count).max(1),
             limit: self.limit,
+            asked: self.asked.clone(),
+            limits: Some(self.door.limits()),
+            limit_changes: Vec::new(),
+            resumed: Vec::new(),
             status: RunStatus::Started,
             samples: 0,
             endings: BTreeMap::new(),
             usage: Usage::default(),
+            roles: self.roles.no_use(),
+            skipped,
             price: self.meter.price().cloned(),
             budget: self.meter.budget_use(false),
             error: None,
@@ -66,6 +94,31 @@ impl RunRequest {
             task,
         }
     }
+
+    /// The manifest of a run that is gone on with: what it counts is counted anew from its journal.
+    fn gone_on_with(&self, old: &RunManifest) -> RunManifest {
+        let mut manifest = RunManifest {
+            status: RunStatus::Started,
+            samples: 0,
+            endings: BTreeMap::new(),
+            usage: Usage::default(),
+            roles: BTreeMap::new(),
+            price: self.meter.price().cloned(),
+            budget: self.meter.budget_use(false),
+            error: None,
+            completed_at: None,
+            limits: Some(self.door.limits()),
+            ..old.clone()
+        };
+        manifest.resumed.push(self.clock.now());
+        manifest
+    }
+}
+
+/// Where other limits come from while a run is under way.
+pub trait Tuning: Send {
+    /// The limits that are wanted; none where nobody has asked for others since the last time.
+    fn wanted(&mut self) -> Option<RunLimits>;
 }
 
 /// Ends a run early. Clones end the same run.
@@ -105,6 +158,9 @@ pub enum RunError {
     /// A solver or scorer of the task cannot be made.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// A role that a step asks has no model.
+    #[error(transparent)]
+    Role(#[from] RoleError),
     /// The samples cannot be read or made.
     #[error("cannot read the samples")]
     Source {
@@ -119,6 +175,14 @@ pub enum RunError {
         /// Why.
         source: RecordError,
         /// How far the run came; what is not counted there did not happen.
+        manifest: Box<RunManifest>,
+    },
+    /// The journal of the run that is gone on with cannot be read.
+    #[error("cannot read what the run has already")]
+    Earlier {
+        /// Why.
+        source: RunDirError,
+        /// How far the run came.
         manifest: Box<RunManifest>,
     },
     /// A bug: a sample's task ended without a record.
@@ -136,9 +200,11 @@ impl RunError {
     #[must_use]
     pub fn manifest(&self) -> Option<&RunManifest> {
         match self {
-            RunError::Step(_) => None,
+            RunError::Step(_) | RunError::Role(_) => None,
             RunError::Source { manifest, .. } => manifest.as_deref(),
-            RunError::Record { manifest, .. } | RunError::Internal { manifest, .. } => Some(manifest),
+            RunError::Record { manifest, .. }
+            | RunError::Earlier { manifest, .. }
+            | RunError::Internal { manifest, .. } => Some(manifest),
         }
     }
 }

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Scorer, ScorerError, Subject, present};
+use crate::role::RoleAsker;
 use crate::solver::choice_letter::{CHOICES_MAX, letter, place_of};
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -13,7 +14,7 @@ pub(super) struct Choice {}
 
 #[async_trait]
 impl Scorer for Choice {
-    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+    async fn score(&self, subject: &Subject<'_>, _: &mut RoleAsker<'_>) -> Result<Score, ScorerError> {
         let choices = &subject.state.choices;
         let count = letters(choices);
         let gold = places(subject.gold()?, count)?;

@@ -1,7 +1,8 @@
-//! Scorers: what a reply is worth, by rules.
+//! Scorers: what a reply is worth, by rules, by a grader or by an external command.
 //!
 //! A scorer is made once per run from its name and parameters and reads one [`Subject`] after another. It never changes
-//! a sample and never asks a model. Where it cannot judge it fails, and then the sample has no score of it.
+//! a sample and never asks the target; a grader is asked through [`RoleAsker`]. Where a scorer cannot judge it fails, and
+//! then the sample has no score of it.
 //!
 //! Every scorer takes, besides its own parameters: `label` (the name under which its score is recorded; its own name if
 //! absent), `against = "metadata.KEY"` (the gold answer is that field of the item's metadata instead of its target),
@@ -9,6 +10,13 @@
 //! `invert` (correct becomes incorrect, true false, x 1 − x).
 
 mod choice;
+mod command;
+pub mod command_host;
+mod delimited;
+mod f1;
+mod math;
+mod model_graded;
+mod multi;
 mod number;
 mod numeric;
 mod pattern;
@@ -28,14 +36,30 @@ use ph_record::{RecordedError, Sample, Score, ScorerSpec};
 use serde_json::{Map, Value};
 
 use self::placed::PlacedScorer;
+pub(crate) use self::placed::takes;
 use crate::generate::panic_text;
 use crate::parameters::{ParameterError, StepError, StepKind, read, unknown_name};
+use crate::role::RoleAsker;
 use crate::sample_state::SampleState;
-use crate::transcript::Transcript;
+use crate::step_context::StepContext;
 
 /// The scorers that exist.
-pub const SCORERS: &[&str] =
-    &["match", "includes", "exact", "pattern", "choice", "numeric", "refusal", "tool_call", "switch"];
+pub const SCORERS: &[&str] = &[
+    "match",
+    "includes",
+    "exact",
+    "pattern",
+    "choice",
+    "numeric",
+    "math",
+    "f1",
+    "refusal",
+    "tool_call",
+    "model_graded",
+    "command",
+    "switch",
+    "multi",
+];
 
 /// What a scorer reads.
 pub struct Subject<'a> {
@@ -82,7 +106,7 @@ pub trait Scorer: Send + Sync {
     ///
     /// # Errors
     /// [`ScorerError`] where it cannot judge.
-    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError>;
+    async fn score(&self, subject: &Subject<'_>, roles: &mut RoleAsker<'_>) -> Result<Score, ScorerError>;
 
     /// Whether it can judge this item, as far as that can be known before it is asked; `gold` are its gold answers.
     ///
@@ -90,6 +114,11 @@ pub trait Scorer: Send + Sync {
     /// [`ScorerError`] where it could only fail.
     fn check(&self, gold: &[String], _: &Sample) -> Result<(), ScorerError> {
         present(gold).map(|_| ())
+    }
+
+    /// The roles of the models that it asks.
+    fn roles(&self) -> Vec<String> {
+        Vec::new()
     }
 }
 
@@ -110,10 +139,10 @@ impl ScorerSet {
     ///
     /// # Errors
     /// [`StepError`] where a name is unknown, a parameter wrong or a label given twice.
-    pub fn build(specs: &[ScorerSpec]) -> Result<Self, StepError> {
+    pub fn build(specs: &[ScorerSpec], context: &StepContext) -> Result<Self, StepError> {
         let mut labels = BTreeSet::new();
         let make = |(index, spec): (usize, &ScorerSpec)| {
-            let scorer = PlacedScorer::new(spec.name(), spec.parameters()).and_then(|scorer| {
+            let scorer = PlacedScorer::new(spec.name(), spec.parameters(), context).and_then(|scorer| {
                 if labels.insert(scorer.label.clone()) {
                     return Ok(scorer);
                 }
@@ -133,6 +162,11 @@ impl ScorerSet {
         self.0.iter().map(|scorer| scorer.label.as_str())
     }
 
+    /// The roles of the models that they ask.
+    pub fn roles(&self) -> BTreeSet<String> {
+        self.0.iter().flat_map(|scorer| scorer.scorer.roles()).collect()
+    }
+
     /// Whether every scorer can judge this item, as far as that can be known before it is asked.
     ///
     /// # Errors
@@ -145,12 +179,14 @@ impl ScorerSet {
     }
 
     /// Scores one sample, each scorer in its span.
-    pub async fn score(&self, state: &SampleState, transcript: &mut Transcript) -> Scores {
+    pub async fn score(&self, state: &SampleState, roles: &mut RoleAsker<'_>) -> Scores {
         let mut scores = Scores::default();
-        transcript.begin("scorers", "scorers");
+        roles.transcript().begin("scorers", "scorers");
         for scorer in &self.0 {
-            transcript.begin("scorer", &scorer.label);
-            match guarded(scorer, state).await {
+            roles.transcript().begin("scorer", &scorer.label);
+            let given = guarded(scorer, state, roles).await;
+            let transcript = roles.transcript();
+            match given {
                 Ok(Some(score)) => {
                     transcript.add(KnownEvent::Score { scorer: scorer.label.clone(), score: score.clone() });
                     scores.given.insert(scorer.label.clone(), score);
@@ -163,22 +199,30 @@ impl ScorerSet {
             }
             transcript.end();
         }
-        transcript.end();
+        roles.transcript().end();
         scores
     }
 }
 
 /// One scorer's word; a panic in it is its failure and nobody else's.
-async fn guarded(scorer: &PlacedScorer, state: &SampleState) -> Result<Option<Score>, RecordedError> {
+async fn guarded(
+    scorer: &PlacedScorer,
+    state: &SampleState,
+    roles: &mut RoleAsker<'_>,
+) -> Result<Option<Score>, RecordedError> {
     let named = |problem: &str| format!("scorer `{}`: {problem}", scorer.label);
-    match AssertUnwindSafe(scorer.score(state)).catch_unwind().await {
+    match AssertUnwindSafe(scorer.score(state, state.expected.all(), roles)).catch_unwind().await {
         Ok(result) => result.map_err(|error| RecordedError::new("scorer", &named(&error.0))),
         Err(panic) => Err(RecordedError::new("panic", &named(panic_text(panic.as_ref())))),
     }
 }
 
 /// Makes the scorer `name` from its own parameters.
-fn build(name: &str, parameters: &Map<String, Value>) -> Result<Box<dyn Scorer>, ParameterError> {
+fn build(
+    name: &str,
+    parameters: &Map<String, Value>,
+    context: &StepContext,
+) -> Result<Box<dyn Scorer>, ParameterError> {
     Ok(match name {
         "match" => Box::new(read::<text::Match>(parameters)?),
         "includes" => Box::new(read::<text::Includes>(parameters)?),
@@ -186,9 +230,14 @@ fn build(name: &str, parameters: &Map<String, Value>) -> Result<Box<dyn Scorer>,
         "pattern" => Box::new(pattern::Pattern::new(&read(parameters)?)?),
         "choice" => Box::new(read::<choice::Choice>(parameters)?),
         "numeric" => Box::new(numeric::Numeric::new(&read(parameters)?)?),
+        "math" => Box::new(math::Math::new(&read(parameters)?)?),
+        "f1" => Box::new(read::<f1::F1>(parameters)?),
+        "model_graded" => Box::new(model_graded::ModelGraded::new(read(parameters)?)?),
+        "command" => Box::new(command::Command::new(read(parameters)?, context)?),
+        "multi" => Box::new(multi::Multi::new(read(parameters)?, context)?),
         "refusal" => Box::new(read::<refusal::Refusal>(parameters)?),
         "tool_call" => Box::new(read::<tool_call::ToolCallScorer>(parameters)?),
-        "switch" => Box::new(switch::Switch::new(read(parameters)?)?),
+        "switch" => Box::new(switch::Switch::new(read(parameters)?, context)?),
         name => return Err(unknown_name(StepKind::Scorer, name, SCORERS)),
     })
 }
@@ -196,6 +245,7 @@ fn build(name: &str, parameters: &Map<String, Value>) -> Result<Box<dyn Scorer>,
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::transcript::Transcript;
     use ph_base::{Clock, Timestamp};
     use ph_model::{Message, ModelOutput, StopReason, ToolCall};
     use ph_record::ScoreValue;
@@ -221,10 +271,11 @@ mod tests {
 
     fn scores(scorer: &Value, state: &SampleState) -> Scores {
         let spec: ScorerSpec = serde_json::from_value(scorer.clone()).unwrap();
-        let set = ScorerSet::build(&[spec]).unwrap();
+        let set = ScorerSet::build(&[spec], &StepContext::without_files()).unwrap();
         let mut transcript = Transcript::new(Arc::new(NoClock));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(set.score(state, &mut transcript))
+        let mut calls = crate::role::RoleCalls::default();
+        runtime.block_on(set.score(state, &mut RoleAsker::new(&mut calls, &mut transcript)))
     }
 
     fn item(target: &str) -> Value {
@@ -364,6 +415,8 @@ mod tests {
                 let spec = match *scorer {
                     "pattern" => json!({"name":"pattern","regex":"(.)(.*)"}),
                     "switch" => json!({"name":"switch","on":"skill","cases":{"sum":"choice"}}),
+                    "multi" => json!({"name":"multi","scorers":["match","f1","math"]}),
+                    "command" => json!({"name":"command","command":["/nonexistent/grader"]}),
                     other => json!(other),
                 };
                 let failure = scores(&spec, &state(&item(&gold), Message::assistant(reply.as_str()))).failure;

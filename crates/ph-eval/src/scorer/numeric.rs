@@ -1,4 +1,5 @@
-//! `numeric {tolerance = 0}`: the reply's number against the gold answer. The number is the first after the last
+//! `numeric {tolerance = 0, relative = 0}`: the reply's number against the gold answer. It is right where it differs by at
+//! most `tolerance`, or by at most `relative` times the gold answer's size. The number is the first after the last
 //! `ANSWER:`, else the last of the reply.
 
 use async_trait::async_trait;
@@ -9,38 +10,44 @@ use serde::Deserialize;
 use super::number::{gold_number, numbers};
 use super::{Scorer, ScorerError, Subject, present};
 use crate::parameters::ParameterError;
+use crate::role::RoleAsker;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct NumericParameters {
     /// The most by which the number may differ.
     #[serde(default)]
     tolerance: f64,
+    /// The same as a share of the gold answer: 0.01 is one per cent.
+    #[serde(default)]
+    relative: f64,
 }
 
 pub(super) struct Numeric {
     tolerance: f64,
+    relative: f64,
 }
 
 impl Numeric {
     pub(super) fn new(parameters: &NumericParameters) -> Result<Self, ParameterError> {
-        let tolerance = parameters.tolerance;
-        if tolerance.is_finite() && tolerance >= 0.0 {
-            Ok(Self { tolerance })
-        } else {
-            Err(ParameterError::of("tolerance", format!("`{tolerance}` is not a number of at least 0")))
+        let NumericParameters { tolerance, relative } = *parameters;
+        for (name, value) in [("tolerance", tolerance), ("relative", relative)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(ParameterError::of(name, format!("`{value}` is not a number of at least 0")));
+            }
         }
+        Ok(Self { tolerance, relative })
     }
 }
 
 #[async_trait]
 impl Scorer for Numeric {
-    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+    async fn score(&self, subject: &Subject<'_>, _: &mut RoleAsker<'_>) -> Result<Score, ScorerError> {
         let gold = subject.gold()?.iter().map(|gold| gold_number(gold)).collect::<Result<Vec<_>, _>>()?;
         let Some(number) = answer(&subject.reply) else {
             let explanation = Some("the reply contains no number".to_owned());
             return Ok(Score { explanation, answer: None, ..Score::of(false, "") });
         };
-        let is_right = gold.iter().any(|gold| (gold - number).abs() <= self.tolerance);
+        let is_right = gold.iter().any(|gold| (gold - number).abs() <= self.tolerance.max(self.relative * gold.abs()));
         Ok(Score::of(is_right, number.to_string()))
     }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::{Scorer, ScorerError, Subject};
 use crate::parameters::ParameterError;
+use crate::role::RoleAsker;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct PatternParameters {
@@ -46,7 +47,7 @@ impl Pattern {
 
 #[async_trait]
 impl Scorer for Pattern {
-    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+    async fn score(&self, subject: &Subject<'_>, _: &mut RoleAsker<'_>) -> Result<Score, ScorerError> {
         let gold = subject.gold()?;
         let captured = self.regex.captures(&subject.reply).and_then(|captures| captures.get(self.group));
         let Some(captured) = captured.map(|part| part.as_str().trim()) else {

@@ -7,7 +7,9 @@ use serde_json::{Map, Value};
 
 use super::{Scorer, ScorerError, Subject, build};
 use crate::parameters::{ParameterError, read};
+use crate::role::RoleAsker;
 use crate::sample_state::SampleState;
+use crate::step_context::StepContext;
 
 const COMMON: [&str; 4] = ["label", "against", "only", "invert"];
 
@@ -29,11 +31,15 @@ pub(super) struct PlacedScorer {
     gold_field: Option<String>,
     only: Map<String, Value>,
     invert: bool,
-    scorer: Box<dyn Scorer>,
+    pub(super) scorer: Box<dyn Scorer>,
 }
 
 impl PlacedScorer {
-    pub(super) fn new(name: &str, parameters: Map<String, Value>) -> Result<Self, ParameterError> {
+    pub(super) fn new(
+        name: &str,
+        parameters: Map<String, Value>,
+        context: &StepContext,
+    ) -> Result<Self, ParameterError> {
         let (common, own): (Map<_, _>, Map<_, _>) =
             parameters.into_iter().partition(|(key, _)| COMMON.contains(&key.as_str()));
         let common: Common = read(&common)?;
@@ -42,15 +48,20 @@ impl PlacedScorer {
         if label.is_empty() {
             return Err(ParameterError::of("label", "a label is not empty"));
         }
-        Ok(Self { label, gold_field, only: common.only, invert: common.invert, scorer: build(name, &own)? })
+        Ok(Self { label, gold_field, only: common.only, invert: common.invert, scorer: build(name, &own, context)? })
     }
 
     /// Whether it can judge this item, or does not have to.
     pub(super) fn check(&self, item: &Sample) -> Result<(), ScorerError> {
+        self.check_against(item.expected.all(), item)
+    }
+
+    /// The same with these gold answers where it names no field of its own.
+    pub(super) fn check_against(&self, expected: &[String], item: &Sample) -> Result<(), ScorerError> {
         if !takes(&self.only, &item.metadata) {
             return Ok(());
         }
-        self.scorer.check(&self.gold(item.expected.all(), &item.metadata)?, item)
+        self.scorer.check(&self.gold(expected, &item.metadata)?, item)
     }
 
     fn gold(&self, expected: &[String], metadata: &Map<String, Value>) -> Result<Vec<String>, ScorerError> {
@@ -60,17 +71,22 @@ impl PlacedScorer {
         }
     }
 
-    /// The score; `None` for an item that this scorer does not judge.
-    pub(super) async fn score(&self, state: &SampleState) -> Result<Option<Score>, ScorerError> {
+    /// The score against `expected`, unless it names a field of its own; `None` for an item that this scorer does not judge.
+    pub(super) async fn score(
+        &self,
+        state: &SampleState,
+        expected: &[String],
+        roles: &mut RoleAsker<'_>,
+    ) -> Result<Option<Score>, ScorerError> {
         if !takes(&self.only, &state.metadata) {
             return Ok(None);
         }
-        let expected = self.gold(state.expected.all(), &state.metadata)?;
+        let expected = self.gold(expected, &state.metadata)?;
         let subject = Subject { state, expected, reply: state.reply() };
         if !self.scorer.judges(&subject) {
             return Ok(None);
         }
-        let mut score = self.scorer.score(&subject).await?;
+        let mut score = self.scorer.score(&subject, roles).await?;
         if self.invert {
             score.value = inverted(&score.value)?;
         }
@@ -78,7 +94,7 @@ impl PlacedScorer {
     }
 }
 
-fn takes(only: &Map<String, Value>, metadata: &Map<String, Value>) -> bool {
+pub(crate) fn takes(only: &Map<String, Value>, metadata: &Map<String, Value>) -> bool {
     only.iter().all(|(key, wanted)| has_value(metadata.get(key), wanted))
 }
 

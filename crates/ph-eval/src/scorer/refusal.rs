@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use super::{Scorer, ScorerError, Subject};
 use crate::refusal::find_refusal;
+use crate::role::RoleAsker;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Refusal {}
@@ -23,7 +24,7 @@ impl Scorer for Refusal {
         !subject.reply.trim().is_empty() || calls || is_blocked(subject)
     }
 
-    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+    async fn score(&self, subject: &Subject<'_>, _: &mut RoleAsker<'_>) -> Result<Score, ScorerError> {
         let is_blocked = is_blocked(subject);
         let phrase = find_refusal(&subject.reply);
         let explanation = match &phrase {

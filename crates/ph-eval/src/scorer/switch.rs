@@ -11,7 +11,9 @@ use serde_json::{Map, Value};
 
 use super::{Scorer, ScorerError, Subject, build};
 use crate::parameters::{ParameterError, list};
+use crate::role::RoleAsker;
 use crate::solver::plain;
+use crate::step_context::StepContext;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct SwitchParameters {
@@ -28,19 +30,24 @@ pub(super) struct Switch {
 }
 
 impl Switch {
-    pub(super) fn new(parameters: SwitchParameters) -> Result<Self, ParameterError> {
+    pub(super) fn new(parameters: SwitchParameters, context: &StepContext) -> Result<Self, ParameterError> {
         if parameters.cases.is_empty() {
             return Err(ParameterError::of("cases", "there is no case"));
         }
-        let make = |(case, spec): (String, ScorerSpec)| Ok((case.clone(), case_scorer("cases", &case, &spec)?));
+        let make =
+            |(case, spec): (String, ScorerSpec)| Ok((case.clone(), case_scorer("cases", (&case, &spec), context)?));
         let cases = parameters.cases.into_iter().map(make).collect::<Result<_, _>>()?;
-        let default = parameters.default.map(|spec| case_scorer("default", "default", &spec)).transpose()?;
+        let default = parameters.default.map(|spec| case_scorer("default", ("default", &spec), context)).transpose()?;
         Ok(Self { on: parameters.on, cases, default })
     }
 }
 
-fn case_scorer(parameter: &str, case: &str, spec: &ScorerSpec) -> Result<Box<dyn Scorer>, ParameterError> {
-    build(spec.name(), &spec.parameters()).map_err(|error| ParameterError {
+fn case_scorer(
+    parameter: &str,
+    (case, spec): (&str, &ScorerSpec),
+    context: &StepContext,
+) -> Result<Box<dyn Scorer>, ParameterError> {
+    build(spec.name(), &spec.parameters(), context).map_err(|error| ParameterError {
         parameter: Some(parameter.to_owned()),
         problem: format!("case `{case}`: scorer `{}`: {}", spec.name(), error.problem),
         hint: error.hint,
@@ -55,12 +62,16 @@ impl Scorer for Switch {
         scorer.is_none_or(|scorer| scorer.judges(subject))
     }
 
-    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
-        self.case(&subject.state.metadata)?.score(subject).await
+    async fn score(&self, subject: &Subject<'_>, roles: &mut RoleAsker<'_>) -> Result<Score, ScorerError> {
+        self.case(&subject.state.metadata)?.score(subject, roles).await
     }
 
     fn check(&self, gold: &[String], item: &Sample) -> Result<(), ScorerError> {
         self.case(&item.metadata)?.check(gold, item)
+    }
+
+    fn roles(&self) -> Vec<String> {
+        self.cases.values().chain(&self.default).flat_map(|scorer| scorer.roles()).collect()
     }
 }
 

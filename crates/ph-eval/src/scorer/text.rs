@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::number::numbers;
 use super::{Scorer, ScorerError, Subject};
+use crate::role::RoleAsker;
 
 fn yes() -> bool {
     true
@@ -37,7 +38,7 @@ pub(super) struct Match {
 
 #[async_trait]
 impl Scorer for Match {
-    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+    async fn score(&self, subject: &Subject<'_>, _: &mut RoleAsker<'_>) -> Result<Score, ScorerError> {
         let gold = subject.gold()?;
         if self.numeric {
             return self.score_numbers(&subject.reply, gold);
@@ -95,7 +96,7 @@ pub(super) struct Includes {
 
 #[async_trait]
 impl Scorer for Includes {
-    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+    async fn score(&self, subject: &Subject<'_>, _: &mut RoleAsker<'_>) -> Result<Score, ScorerError> {
         let reply = cased(&subject.reply, self.ignore_case);
         let is_right = subject.gold()?.iter().any(|gold| reply.contains(&cased(gold.trim(), self.ignore_case)));
         Ok(Score::of(is_right, subject.reply.trim()))
@@ -109,7 +110,7 @@ pub(super) struct Exact {}
 
 #[async_trait]
 impl Scorer for Exact {
-    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+    async fn score(&self, subject: &Subject<'_>, _: &mut RoleAsker<'_>) -> Result<Score, ScorerError> {
         let reply = words(&subject.reply);
         let is_right = subject.gold()?.iter().any(|gold| words(gold) == reply);
         Ok(Score::of(is_right, subject.reply.trim()))

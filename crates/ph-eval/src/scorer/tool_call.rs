@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Scorer, ScorerError, Subject, present};
+use crate::role::RoleAsker;
 
 #[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct ToolCallScorer {
@@ -32,7 +33,7 @@ struct GoldCall {
 
 #[async_trait]
 impl Scorer for ToolCallScorer {
-    async fn score(&self, subject: &Subject<'_>) -> Result<Score, ScorerError> {
+    async fn score(&self, subject: &Subject<'_>, _: &mut RoleAsker<'_>) -> Result<Score, ScorerError> {
         let gold = subject.gold()?.iter().map(|gold| parse_gold(gold)).collect::<Result<Vec<_>, _>>()?;
         let call = subject.state.output.as_ref().and_then(|output| output.message.tool_calls.first());
         let Some(call) = call else {

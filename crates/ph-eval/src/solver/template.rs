@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::Solver;
 use crate::generate::{Generate, Stop};
-use crate::parameters::ParameterError;
+use crate::parameters::{ParameterError, list};
 use crate::sample_state::SampleState;
 
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -87,6 +87,23 @@ impl Template {
         plain.push_str(rest);
         pieces.push(Piece::Text(plain));
         Ok(Self(pieces))
+    }
+
+    /// The template of the parameter `needed.0`: it contains every place of `needed.1` and none but those that are `known`.
+    pub(super) fn with_places(text: &str, needed: (&str, &[&str]), known: &[&str]) -> Result<Self, ParameterError> {
+        let wrong = |problem: String| ParameterError::of(needed.0, problem);
+        let template = Self::parse(text).map_err(wrong)?;
+        if let Some(place) = needed.1.iter().find(|place| !template.names().any(|name| name == **place)) {
+            return Err(wrong(format!("the text does not contain `{{{place}}}`")));
+        }
+        let unknown = template.names().find(|name| !known.contains(name)).map(str::to_owned);
+        match unknown {
+            None => Ok(template),
+            Some(unknown) => {
+                let known: Vec<String> = known.iter().map(|name| format!("{{{name}}}")).collect();
+                Err(wrong(format!("`{{{unknown}}}` is not {}", list(known.iter().map(String::as_str)))))
+            }
+        }
     }
 
     /// The places' names.

@@ -7,7 +7,7 @@ use ph_eval::{Budget, PriceTable, Prices, RunRequest, Spending};
 use ph_model::{ModelError, ModelErrorKind, ModelOutput, Usage};
 use ph_record::{BudgetLimit, Ending, LimitKind, RunStatus};
 
-use crate::fixture::{Fake, counting_task, output, request, run_kept, task};
+use crate::fixture::{Fake, counting_task, door, output, request, run_kept, task};
 
 const TABLE: &str = "as_of = 2026-01-01\ncurrency = \"USD\"\n[[price]]\nmodel = \"reference/fake\"\ninput = 2\noutput = 10\nsource = \"s\"\n";
 
@@ -17,10 +17,14 @@ fn spending(budget: Option<&str>) -> Spending {
 }
 
 /// A model whose every call takes 3 + 2 tokens: 26 millionths.
-fn metered(budget: Option<&str>, samples: usize, max_connections: usize) -> (RunRequest, Arc<Fake>, Spending) {
+fn metered(budget: Option<&str>, samples: usize, max_connections: u32) -> (RunRequest, Arc<Fake>, Spending) {
     let (model, spending) = (Fake::echo(), spending(budget));
     let meter = spending.meter("reference/fake");
-    let request = RunRequest { meter, max_connections, ..request(counting_task(samples), model.clone()) };
+    let request = RunRequest {
+        meter,
+        door: door(model.clone(), max_connections),
+        ..request(counting_task(samples), model.clone())
+    };
     (request, model, spending)
 }
 
@@ -107,7 +111,8 @@ async fn the_budget_holds_up_to_the_calls_under_way() {
         });
         let spending = spending(Some("5000 tokens"));
         let meter = spending.meter("reference/fake");
-        let run = RunRequest { meter, max_connections: connections, ..request(counting_task(500), model.clone()) };
+        let run =
+            RunRequest { meter, door: door(model.clone(), connections), ..request(counting_task(500), model.clone()) };
         let manifest = run_kept(run).await.0.unwrap();
         assert!(manifest.is_ended_by_budget());
         let spent = manifest.budget.unwrap().spent.amount();

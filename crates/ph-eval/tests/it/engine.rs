@@ -10,7 +10,7 @@ use ph_record::{
 };
 use ph_testkit::{FixedClock, ScriptedModel};
 
-use crate::fixture::{FailsAt, Fake, Kept, counting_task, last_word, output, request, run_id, run_kept, task};
+use crate::fixture::{FailsAt, Fake, Kept, counting_task, door, last_word, output, request, run_id, run_kept, task};
 
 const HEAD: &str = "name = \"t\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\"]\nscorer = [\"match\"]\n";
 
@@ -172,6 +172,7 @@ async fn a_run_is_counted_and_reported() {
             self.0.lock().unwrap().push(match event {
                 RunEvent::RunStarted(_) => "started",
                 RunEvent::RoundStarted { .. } => "round",
+                RunEvent::LimitsChanged(_) => "limits",
                 RunEvent::SampleFinished(_) => "sample",
                 RunEvent::RunFinished(_) => "finished",
             });
@@ -182,7 +183,7 @@ async fn a_run_is_counted_and_reported() {
     let model = Arc::new(ScriptedModel::new(|request| Ok(last_word(request))));
     let clock = Arc::new(FixedClock::at(Timestamp(100)));
     let request = RunRequest { epochs: Some(2), limit: Some(2), clock, ..request(counting_task(9), model) };
-    let manifest = run(request, &mut [], &mut reporters).await.unwrap();
+    let manifest = run(request, Vec::new(), &mut reporters).await.unwrap();
     assert_eq!((manifest.samples, manifest.epochs, manifest.endings["completed"]), (4, 2, 4));
     assert_eq!((manifest.usage.input_tokens, manifest.usage.output_tokens), (8, 4));
     assert!(manifest.completed_at.unwrap() > manifest.started_at);
@@ -272,7 +273,7 @@ async fn a_round_begins_when_the_one_before_is_finished() {
     let observed = Arc::new(Mutex::new(Vec::new()));
     let spec = counting_task(1).spec().clone();
     let search = Arc::new(Search { spec, observed: observed.clone() });
-    let (manifest, kept) = run_kept(RunRequest { max_connections: 16, ..request(search, Fake::echo()) }).await;
+    let (manifest, kept) = run_kept(RunRequest { door: door(Fake::echo(), 16), ..request(search, Fake::echo()) }).await;
     assert_eq!(manifest.unwrap().samples, 12);
     let observed = observed.lock().unwrap();
     assert!(observed.is_sorted_by_key(|(round, _)| *round), "{observed:?}");
@@ -282,7 +283,7 @@ async fn a_round_begins_when_the_one_before_is_finished() {
         .unwrap()
         .iter()
         .filter_map(|event| match event {
-            RunEvent::RoundStarted { round, samples } => Some((*round, *samples)),
+            RunEvent::RoundStarted { round, samples, .. } => Some((*round, *samples)),
             _ => None,
         })
         .collect();
@@ -296,20 +297,20 @@ async fn a_recorder_that_fails_ends_the_run_wherever_it_fails() {
     for n in 1..=SAMPLES + 3 {
         let model = Fake::echo();
         let kept = Kept::default();
-        let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(FailsAt { n, seen: 0 }), Box::new(kept.clone())];
-        let request = RunRequest { max_connections: 1, ..request(counting_task(SAMPLES), model.clone()) };
-        let error = run(request, &mut recorders, &mut []).await.unwrap_err();
+        let recorders: Vec<Box<dyn Recorder>> = vec![Box::new(FailsAt { n, seen: 0 }), Box::new(kept.clone())];
+        let request = RunRequest { door: door(model.clone(), 1), ..request(counting_task(SAMPLES), model.clone()) };
+        let error = run(request, recorders, &mut []).await.unwrap_err();
         let RunError::Record { manifest, source } = error else { panic!("{error}") };
         assert_eq!(source.place, "nowhere");
         let counted = n.saturating_sub(3).min(SAMPLES);
         assert_eq!(manifest.samples, counted as u64, "n = {n}");
         assert_eq!(kept.records().len(), counted, "nothing beyond the failure is kept, n = {n}");
-        assert_eq!(model.calls(), n.saturating_sub(2).min(SAMPLES), "nothing more is sent, n = {n}");
+        assert_eq!(model.calls() == 0, n <= 2, "nothing is sent before the round is recorded, n = {n}");
         assert_eq!(manifest.status, RunStatus::Error);
         assert_eq!(kept.finished().unwrap().status, RunStatus::Error, "the others are told, n = {n}");
     }
-    let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(FailsAt { n: SAMPLES + 4, seen: 0 })];
-    let manifest = run(request(counting_task(SAMPLES), Fake::echo()), &mut recorders, &mut []).await.unwrap();
+    let recorders: Vec<Box<dyn Recorder>> = vec![Box::new(FailsAt { n: SAMPLES + 4, seen: 0 })];
+    let manifest = run(request(counting_task(SAMPLES), Fake::echo()), recorders, &mut []).await.unwrap();
     assert_eq!(manifest.samples, SAMPLES as u64);
 }
 
@@ -317,12 +318,13 @@ async fn a_recorder_that_fails_ends_the_run_wherever_it_fails() {
 async fn after_a_failure_those_under_way_send_nothing_more() {
     for max_connections in [2, 8] {
         let model = Fake::echo();
-        let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(FailsAt { n: 5, seen: 0 })];
-        let request = RunRequest { max_connections, ..request(counting_task(100), model.clone()) };
-        let error = run(request, &mut recorders, &mut []).await.unwrap_err();
+        let recorders: Vec<Box<dyn Recorder>> = vec![Box::new(FailsAt { n: 5, seen: 0 })];
+        let request =
+            RunRequest { door: door(model.clone(), max_connections), ..request(counting_task(2_000), model.clone()) };
+        let error = run(request, recorders, &mut []).await.unwrap_err();
         assert_eq!(error.manifest().unwrap().samples, 2);
         let calls = model.calls();
-        assert!(calls <= 3 + max_connections, "{calls}");
+        assert!(calls <= 3 + 64 + 3 * max_connections as usize, "{calls}");
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         assert_eq!(model.calls(), calls);
     }
@@ -346,7 +348,8 @@ fn interrupting(cancellation: &Cancellation, n: usize, times: usize) -> Arc<Fake
 async fn an_interrupt_finishes_what_is_under_way() {
     let cancellation = Cancellation::default();
     let model = interrupting(&cancellation, 4, 1);
-    let request = RunRequest { cancellation, max_connections: 3, ..request(counting_task(50), model.clone()) };
+    let request =
+        RunRequest { cancellation, door: door(model.clone(), 3), ..request(counting_task(50), model.clone()) };
     let (manifest, kept) = run_kept(request).await;
     let manifest = manifest.unwrap();
     assert_eq!(manifest.status, RunStatus::Cancelled);
@@ -359,7 +362,8 @@ async fn an_interrupt_finishes_what_is_under_way() {
 async fn a_second_interrupt_drops_what_is_under_way() {
     let cancellation = Cancellation::default();
     let model = interrupting(&cancellation, 4, 2);
-    let request = RunRequest { cancellation, max_connections: 4, ..request(counting_task(50), model.clone()) };
+    let request =
+        RunRequest { cancellation, door: door(model.clone(), 4), ..request(counting_task(50), model.clone()) };
     let (manifest, kept) = run_kept(request).await;
     let manifest = manifest.unwrap();
     assert_eq!(manifest.status, RunStatus::Cancelled);
@@ -381,7 +385,7 @@ async fn an_interrupt_after_the_last_sample_changes_nothing() {
     let cancellation = Cancellation::default();
     let model = interrupting(&cancellation, 5, 1);
     let (manifest, _) =
-        run_kept(RunRequest { cancellation, max_connections: 8, ..request(counting_task(5), model) }).await;
+        run_kept(RunRequest { cancellation, door: door(model.clone(), 8), ..request(counting_task(5), model) }).await;
     let manifest = manifest.unwrap();
     assert_eq!((manifest.status, manifest.samples), (RunStatus::Cancelled, 5));
 }
@@ -391,11 +395,14 @@ async fn records_do_not_depend_on_how_many_are_under_way() {
     let mut all = Vec::new();
     for max_connections in [1, 16] {
         let model = Fake::echo();
-        let (_, kept) =
-            run_kept(RunRequest { max_connections, epochs: Some(2), ..request(counting_task(40), model.clone()) })
-                .await;
+        let (_, kept) = run_kept(RunRequest {
+            door: door(model.clone(), max_connections),
+            epochs: Some(2),
+            ..request(counting_task(40), model.clone())
+        })
+        .await;
         let most = model.under_way_max.load(Ordering::SeqCst);
-        assert!(most <= max_connections, "{most}");
+        assert!(most <= max_connections as usize, "{most}");
         assert_eq!(most == 1, max_connections == 1, "several are under way at once");
         all.push(kept.records());
     }
@@ -468,6 +475,6 @@ async fn no_more_is_held_than_what_is_under_way() {
         }
     }
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Weakly(Vec::new(), 0))];
-    let manifest = run(request(counting_task(200), Fake::echo()), &mut [], &mut reporters).await.unwrap();
+    let manifest = run(request(counting_task(200), Fake::echo()), Vec::new(), &mut reporters).await.unwrap();
     assert_eq!(manifest.samples, 200);
 }

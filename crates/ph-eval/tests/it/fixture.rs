@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use ph_base::{Clock, RunId, Timestamp};
-use ph_eval::{Cancellation, NoGenerators, RunError, RunRequest, TaskPlace, load_task, run};
+use ph_eval::{Cancellation, Door, NoGenerators, RunError, RunRequest, TaskPlace, load_task, run};
 use ph_model::{Message, ModelApi, ModelError, ModelOutput, ModelReply, ModelRequest, StopReason, TargetName, Usage};
 use ph_record::{RecordError, Recorder, RunEvent, RunKind, RunManifest, SampleRecord, TaskSource};
 
@@ -100,7 +100,7 @@ impl ModelApi for Fake {
             tokio::task::yield_now().await;
         }
         self.under_way.fetch_sub(1, Ordering::SeqCst);
-        (self.script)(request).map(|output| ModelReply { output, exchange: None })
+        (self.script)(request).map(ModelReply::new)
     }
 }
 
@@ -159,19 +159,29 @@ pub(crate) fn run_id() -> RunId {
     RunId::new(Timestamp(5), [3; 10])
 }
 
+/// A door with so many places, every attempt the only one.
+pub(crate) fn door(model: Arc<dyn ModelApi>, connections: u32) -> Arc<Door> {
+    Door::plain(model, connections, Arc::new(Frozen))
+}
+
 pub(crate) fn request(task: Arc<dyn TaskSource>, model: Arc<dyn ModelApi>) -> RunRequest {
     RunRequest {
         id: run_id(),
         plan: None,
         kind: RunKind::Exploratory,
         task,
-        model,
+        door: door(model, 4),
         clock: Arc::new(Frozen),
         seed: 11,
         limit: None,
         epochs: None,
-        max_connections: 4,
+        asked: None,
+        earlier: None,
+        sandbox_retries: 0,
+        chain: None,
+        tuning: None,
         meter: ph_eval::Meter::default(),
+        roles: ph_eval::Roles::default(),
         cancellation: Cancellation::default(),
     }
 }
@@ -179,7 +189,6 @@ pub(crate) fn request(task: Arc<dyn TaskSource>, model: Arc<dyn ModelApi>) -> Ru
 /// Runs to the end, keeping everything.
 pub(crate) async fn run_kept(request: RunRequest) -> (Result<RunManifest, RunError>, Kept) {
     let kept = Kept::default();
-    let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(kept.clone())];
-    let result = run(request, &mut recorders, &mut []).await;
+    let result = run(request, vec![Box::new(kept.clone())], &mut []).await;
     (result, kept)
 }

@@ -1,20 +1,20 @@
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use ph_eval::{JournalRecorder, RunDir, RunDirError, RunRequest, run};
+use ph_eval::{Disk, JournalRecorder, RunDir, RunDirError, RunRequest, run};
 use ph_record::{Recorder, RunStatus};
 
-use crate::fixture::{Fake, counting_task, request, run_id, run_kept};
+use crate::fixture::{Fake, counting_task, door, request, run_id, run_kept};
 
 const SAMPLES: usize = 6;
 
 /// A finished run in `parent`.
 async fn recorded(parent: &Path, segment_bytes_max: u64) -> RunDir {
     let dir = RunDir::create(parent, &run_id()).unwrap();
-    let journal = JournalRecorder::with_segment_bytes_max(dir.clone(), segment_bytes_max).unwrap();
-    let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(journal)];
-    let request = RunRequest { max_connections: 1, ..request(counting_task(SAMPLES), Fake::echo()) };
-    run(request, &mut recorders, &mut []).await.unwrap();
+    let journal = JournalRecorder::with_files(dir.clone(), Arc::new(Disk), segment_bytes_max).unwrap();
+    let request = RunRequest { door: door(Fake::echo(), 1), ..request(counting_task(SAMPLES), Fake::echo()) };
+    run(request, vec![Box::new(journal)], &mut []).await.unwrap();
     dir
 }
 
@@ -123,8 +123,8 @@ async fn a_directory_that_cannot_be_written_is_a_clear_error() {
     // A device that is always full stands where the manifest is written.
     std::os::unix::fs::symlink("/dev/full", dir.path().join("run.json.tmp")).unwrap();
     let model = Fake::echo();
-    let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(journal)];
-    let error = run(request(counting_task(3), model.clone()), &mut recorders, &mut []).await.unwrap_err();
+    let recorders: Vec<Box<dyn Recorder>> = vec![Box::new(journal)];
+    let error = run(request(counting_task(3), model.clone()), recorders, &mut []).await.unwrap_err();
     assert_eq!(model.calls(), 0, "nothing is sent that cannot be recorded");
     let text = error.manifest().unwrap().error.as_ref().unwrap().message.clone();
     assert!(text.contains("No space left"), "{text}");
@@ -134,7 +134,7 @@ async fn a_directory_that_cannot_be_written_is_a_clear_error() {
 async fn a_journal_that_goes_away_ends_the_run() {
     let parent = tempfile::tempdir().unwrap();
     let dir = RunDir::create(parent.path(), &run_id()).unwrap();
-    let journal = JournalRecorder::with_segment_bytes_max(dir.clone(), 1).unwrap();
+    let journal = JournalRecorder::with_files(dir.clone(), Arc::new(Disk), 1).unwrap();
     let path = dir.path().to_owned();
     let model = Fake::new(move |request| {
         let word = crate::fixture::last_word(request);
@@ -143,10 +143,10 @@ async fn a_journal_that_goes_away_ends_the_run() {
         }
         Ok(crate::fixture::output(word))
     });
-    let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(journal)];
-    let request = RunRequest { max_connections: 1, ..request(counting_task(9), model.clone()) };
-    let error = run(request, &mut recorders, &mut []).await.unwrap_err();
-    assert_eq!((error.manifest().unwrap().samples, model.calls()), (2, 3));
+    let recorders: Vec<Box<dyn Recorder>> = vec![Box::new(journal)];
+    let request = RunRequest { door: door(model.clone(), 1), ..request(counting_task(900), model.clone()) };
+    let error = run(request, recorders, &mut []).await.unwrap_err();
+    assert!(error.manifest().unwrap().samples <= 2 && model.calls() <= 3 + 64 + 3, "{}", model.calls());
     assert_eq!(dir.manifest().unwrap().status, RunStatus::Error);
 }
 
@@ -192,6 +192,8 @@ async fn replies_are_scored_again_without_the_model() {
     let request = ph_eval::RescoreRequest {
         source: &dir,
         scorers: vec![ph_record::SolverSpec::Name("refusal".to_owned())],
+        roles: ph_eval::Roles::default(),
+        treatment: None,
         runs: &parent.path().join("again"),
         id: run_id(),
         clock: std::sync::Arc::new(ph_testkit::FixedClock::at(ph_base::Timestamp(9))),

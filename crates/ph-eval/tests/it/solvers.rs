@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use ph_eval::RunRequest;
 use ph_model::ModelRequest;
 
-use crate::fixture::{Fake, output, request, run_kept, task};
+use crate::fixture::{Fake, door, output, request, run_kept, task};
 
 /// The requests that a chain of solvers makes for one item.
 async fn requests(solvers: &str, item: &str) -> Vec<ModelRequest> {
@@ -92,7 +92,9 @@ async fn the_shuffle_is_the_same_for_every_target_and_order() {
     let mut all = Vec::new();
     for (max_connections, reply) in [(1, "A"), (16, "B"), (7, "nothing")] {
         let model = Fake::new(move |_| Ok(output(reply)));
-        let (_, kept) = run_kept(RunRequest { max_connections, ..request(task(toml, &items), model) }).await;
+        let (_, kept) =
+            run_kept(RunRequest { door: door(model.clone(), max_connections), ..request(task(toml, &items), model) })
+                .await;
         let asked: Vec<_> =
             kept.records().iter().map(|record| (record.choices.clone(), record.expected.clone())).collect();
         for (choices, expected) in &asked {

@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use flate2::bufread::DeflateDecoder;
 use ruzstd::decoding::{FrameDecoder, StreamingDecoder};
 
 use super::{DirectoryEntry, Method};
+use crate::file_slice::FileSlice;
 
 const BUFFER_BYTES: usize = 64 << 10;
 
@@ -48,24 +48,6 @@ impl ReadLimits {
     }
 }
 
-/// A part of a file, read without moving anybody's cursor.
-#[derive(Debug)]
-struct Slice {
-    file: Arc<File>,
-    at: u64,
-    end: u64,
-}
-
-impl Read for Slice {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let left = usize::try_from(self.end - self.at).unwrap_or(usize::MAX);
-        let length = buffer.len().min(left);
-        let read = self.file.read_at(&mut buffer[..length], self.at)?;
-        self.at += read as u64;
-        Ok(read)
-    }
-}
-
 type Source = Box<dyn BufRead + Send>;
 
 enum Decoder {
@@ -85,7 +67,7 @@ pub struct EntryReader {
 
 impl EntryReader {
     pub(super) fn new((file, start): (Arc<File>, u64), entry: &DirectoryEntry<'_>, method: Method) -> Self {
-        let slice = Slice { file, at: start, end: start + entry.packed };
+        let slice = FileSlice::new(file, start..start + entry.packed);
         let source = BufReader::with_capacity(BUFFER_BYTES, slice);
         Self::over(Box::new(source), method, (entry.crc32, entry.size))
     }

@@ -87,7 +87,15 @@ impl ZipFile {
     #[must_use]
     pub fn scan(&self) -> DirectoryScan<'_> {
         let (start, size) = self.directory;
-        DirectoryScan { zip: self, position: start, end: start + size, buffer: Vec::new(), begin: 0, seen: 0 }
+        DirectoryScan {
+            zip: self,
+            position: start,
+            end: start + size,
+            buffer: Vec::new(),
+            begin: 0,
+            seen: 0,
+            claimed: 0,
+        }
     }
 
     /// The entry of this name; of several the last.
@@ -119,6 +127,22 @@ impl ZipFile {
         Ok(EntryReader::new((Arc::clone(&self.file), start), entry, method))
     }
 
+    /// Whether these entries may all be in memory at once.
+    ///
+    /// # Errors
+    /// [`LogError`] naming `what` where together they declare more than one entry may.
+    pub fn check_together<'e>(
+        &self,
+        what: &str,
+        entries: impl Iterator<Item = &'e DirectoryEntry<'static>>,
+    ) -> Result<()> {
+        let sum = |(packed, size): (u64, u64), entry: &DirectoryEntry<'_>| {
+            (packed.saturating_add(entry.packed), size.saturating_add(entry.size))
+        };
+        let (packed, size) = entries.fold((0, 0), sum);
+        self.limits.check(packed, size).map_err(|problem| LogError::entry(&self.path, what, problem))
+    }
+
     /// An entry's payload as it stands in the archive.
     ///
     /// # Errors
@@ -147,8 +171,14 @@ impl ZipFile {
         if u16_at(&header, 8) != entry.method {
             return Err(wrong("its local header names another compression method than the directory"));
         }
-        let after = u64::from(u16_at(&header, 26)) + u64::from(u16_at(&header, 28));
-        let start = entry.offset + LOCAL_BYTES as u64 + after;
+        let after = entry.offset + LOCAL_BYTES as u64;
+        let (name, extra) = (u16_at(&header, 26), u16_at(&header, 28));
+        let here =
+            self.piece(after, usize::from(name)).map_err(|_| wrong("its name reaches beyond the end of the file"))?;
+        if String::from_utf8_lossy(&here) != entry.name {
+            return Err(wrong("its local header has another name than the directory"));
+        }
+        let start = after + u64::from(name) + u64::from(extra);
         match start.checked_add(entry.packed) {
             Some(end) if end <= self.bytes => Ok(start),
             _ => Err(wrong("it reaches beyond the end of the file")),
@@ -214,6 +244,8 @@ pub struct DirectoryScan<'z> {
     /// Where in the buffer the next record begins.
     begin: usize,
     seen: u64,
+    /// The bytes of the file that the entries so far say are theirs.
+    claimed: u64,
 }
 
 impl DirectoryScan<'_> {
@@ -223,7 +255,7 @@ impl DirectoryScan<'_> {
     /// [`LogError`] where the directory is damaged.
     pub fn next_entry(&mut self) -> Result<Option<DirectoryEntry<'_>>> {
         if self.seen == self.zip.entries {
-            return Ok(None);
+            return self.finished().map(|()| None);
         }
         let damaged = || LogError::archive(&self.zip.path, "its directory is damaged");
         self.fill(CENTRAL_BYTES)?;
@@ -242,7 +274,31 @@ impl DirectoryScan<'_> {
         self.begin += length;
         self.seen += 1;
         let record = &self.buffer[at..at + length];
-        parse(record, name, extra).map(Some).ok_or_else(damaged)
+        let entry = parse(record, name, extra).ok_or_else(damaged)?;
+        // Entries over the same bytes would let a small file become a large one without any single entry doing so. One that
+        // reaches outside the file fails alone, when it is read.
+        let claim = entry.packed.saturating_add(LOCAL_BYTES as u64);
+        if entry.offset.checked_add(claim).is_some_and(|end| end <= self.zip.bytes) {
+            self.claimed = self.claimed.saturating_add(claim);
+        }
+        if self.claimed > self.zip.bytes {
+            return Err(LogError::archive(
+                &self.zip.path,
+                "its entries overlap: together they are longer than the file",
+            ));
+        }
+        Ok(Some(entry))
+    }
+
+    /// Other readers go through the whole directory whatever the end record counts, and would see other samples.
+    fn finished(&self) -> Result<()> {
+        if self.position == self.end && self.begin == self.buffer.len() {
+            return Ok(());
+        }
+        Err(LogError::archive(
+            &self.zip.path,
+            format!("its directory holds more than the {} entries declared", self.seen),
+        ))
     }
 
     /// Has at least `length` bytes from `begin` in the buffer, where the directory has as many.

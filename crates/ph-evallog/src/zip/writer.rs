@@ -28,9 +28,9 @@ struct Header<'a> {
 }
 
 impl<W: Write> ZipWriter<W> {
-    /// An empty archive.
-    pub fn new(out: W) -> Self {
-        Self { out, offset: 0, entries: 0, directory: Spool::new() }
+    /// An empty archive, whose central directory is collected in `directory`, an empty spool.
+    pub fn new(out: W, directory: Spool) -> Self {
+        Self { out, offset: 0, entries: 0, directory }
     }
 
     /// Adds an entry that is packed already.

@@ -3,35 +3,22 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use ph_evallog::spool::Spool;
 use ph_evallog::zip::{Method, ZipWriter};
-use ph_evallog::{EvalLog, PackedEntry, Packer, ReadLimits, SampleContext, SampleSummary, sample_in};
+use ph_evallog::{EvalLog, PackedEntry, Packer, ReadLimits, SampleSummary};
 use proptest::prelude::*;
 
-use crate::fixture::{all_shapes, manifest, record, write_log};
+use crate::corpus::eval_log;
+use crate::fixture::{all_shapes, record, write_log};
 
 /// Reads everything of a log; the first error in words.
-fn read_all(path: &Path) -> Result<usize, String> {
-    let log = EvalLog::open(path).map_err(|error| error.to_string())?;
-    let words = |error: ph_evallog::LogError| error.to_string();
-    let header = log.header().map_err(words)?;
-    let _ = ph_evallog::import_header(&header, &ph_base::Digest::of(b""));
-    log.summaries(|summary| {
-        let _ = SampleSummary::parse(summary);
-        Ok(())
-    })
-    .map_err(words)?;
-    let context = SampleContext { run: manifest().id, task: "t".to_owned() };
-    let places = log.samples().map_err(words)?;
-    for place in &places {
-        let sample = log.sample_at(place).map_err(words)?;
-        let _ = sample_in(sample, &context);
-    }
-    Ok(places.len())
+pub(crate) fn read_all(path: &Path) -> Result<usize, String> {
+    eval_log::read_all(path, ReadLimits::default())
 }
 
-fn archive(folder: &Path, entries: &[(&str, PackedEntry<'_>)]) -> PathBuf {
+pub(crate) fn archive(folder: &Path, entries: &[(&str, PackedEntry<'_>)]) -> PathBuf {
     let path = folder.join("made.eval");
-    let mut zip = ZipWriter::new(std::fs::File::create(&path).unwrap());
+    let mut zip = ZipWriter::new(std::fs::File::create(&path).unwrap(), Spool::new_in(folder));
     for (name, entry) in entries {
         zip.add(name, entry).unwrap();
     }
@@ -39,7 +26,7 @@ fn archive(folder: &Path, entries: &[(&str, PackedEntry<'_>)]) -> PathBuf {
     path
 }
 
-fn stored(document: &str) -> PackedEntry<'_> {
+pub(crate) fn stored(document: &str) -> PackedEntry<'_> {
     let payload = document.as_bytes().into();
     PackedEntry {
         method: Method::Stored,
@@ -61,9 +48,9 @@ fn deflated(document: &str) -> PackedEntry<'static> {
     }
 }
 
-const HEADER: &str = r#"{"version":2,"status":"success","eval":{"created":"2026-01-01T00:00:00+00:00","task":"t","model":"hf/m","dataset":{},"config":{}}}"#;
+pub(crate) const HEADER: &str = r#"{"version":2,"status":"success","eval":{"created":"2026-01-01T00:00:00+00:00","task":"t","model":"hf/m","dataset":{},"config":{}}}"#;
 
-fn sample(answer: &str) -> String {
+pub(crate) fn sample(answer: &str) -> String {
     format!(r#"{{"id":"a","epoch":1,"input":"q","target":"t","metadata":{{"answer":"{answer}"}}}}"#)
 }
 
@@ -171,9 +158,25 @@ fn a_log_cut_off_anywhere_is_one_error() {
     let path = write_log(folder.path(), &all_shapes());
     let whole = std::fs::read(&path).unwrap();
     assert_eq!(read_all(&path), Ok(all_shapes().len()));
-    for end in (0..whole.len()).step_by(97) {
-        std::fs::write(&path, &whole[..end]).unwrap();
-        assert!(read_all(&path).is_err(), "{end}");
+    check_cut(&path, (0..whole.len()).rev().step_by(97));
+    let small = write_log(folder.path(), &[record("a", serde_json::json!({}))]);
+    let bytes = std::fs::metadata(&small).unwrap().len();
+    check_cut(&small, (0..usize::try_from(bytes).unwrap()).rev());
+    let json = folder.path().join("small.json");
+    let document = format!(r#"{{"eval":{{"task":"t"}},"samples":[{}]}}"#, sample("x"));
+    std::fs::write(&json, &document).unwrap();
+    assert_eq!(read_all(&json), Ok(1));
+    check_cut(&json, (0..document.len()).rev());
+}
+
+/// Cuts a file shorter and shorter: every time reading it ends in one line that names it.
+fn check_cut(path: &Path, ends: impl Iterator<Item = usize>) {
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let file = std::fs::File::options().write(true).open(path).unwrap();
+    for end in ends {
+        file.set_len(end as u64).unwrap();
+        let error = read_all(path).expect_err(&format!("{name} cut to {end} bytes"));
+        assert!(error.contains(name) && !error.contains('\n'), "{end}: {error}");
     }
 }
 
@@ -188,18 +191,6 @@ fn no_damaged_byte_makes_the_reader_panic() {
         std::fs::write(&path, &damaged).unwrap();
         let _ = read_all(&path);
     }
-}
-
-/// Every file that once was a problem, and some that might be one.
-#[test]
-fn the_corpus_is_read_without_a_panic() {
-    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/corpus");
-    let mut count = 0;
-    for entry in std::fs::read_dir(corpus).unwrap() {
-        let _ = read_all(&entry.unwrap().path());
-        count += 1;
-    }
-    assert!(count >= 8, "{count}");
 }
 
 proptest! {

@@ -80,6 +80,9 @@ pub(crate) fn all_shapes() -> Vec<SampleRecord> {
         { "sequence": 4, "timestamp": at(4), "working_start_ms": 4, "event": "sample_limit", "type": "token", "limit": 5.0, "message": "m" },
         { "sequence": 5, "timestamp": at(5), "working_start_ms": 5, "event": "model", "model": TARGET, "input": [],
           "config": {}, "tool_choice": "none", "error": { "kind": "rate_limited", "message": "slow down" }, "completed": at(6) },
+        { "sequence": 6, "timestamp": at(6), "working_start_ms": 6, "event": "model", "model": TARGET, "input": [],
+          "config": {}, "tool_choice": "auto", "completed": at(6), "cache": { "asked_at": at(-86_400_000), "took_ms": 812 },
+          "output": { "model": "m", "stop_reason": "stop", "message": { "role": "assistant", "content": "Oslo" } } },
     ]);
     let error = |kind: &str| json!({ "ending": { "kind": kind, "code": "c", "message": "what failed" }, "scores": {}, "output": null, "response": null });
     vec![
@@ -113,14 +116,18 @@ pub(crate) fn all_shapes() -> Vec<SampleRecord> {
 
 /// Writes a log with these records; returns its path.
 pub(crate) fn write_log(folder: &Path, records: &[SampleRecord]) -> PathBuf {
+    write_log_of(folder, &manifest(), records)
+}
+
+/// Writes the log of this run.
+pub(crate) fn write_log_of(folder: &Path, manifest: &RunManifest, records: &[SampleRecord]) -> PathBuf {
     let path = folder.join("2026-11-22T06-02-30-00-00_capitals_7iAf.eval");
-    let manifest = manifest();
-    let mut log = LogWriter::create(&path, start_json(&manifest, "proofhouse 0.1.0")).unwrap();
+    let mut log = LogWriter::create(&path, start_json(manifest, "proofhouse 0.1.0")).unwrap();
     let mut packer = Packer::new().unwrap();
     for record in records {
         let entry = packer.pack(&sample_json(record, TARGET).unwrap()).unwrap();
         log.sample(&entry_name(&record.sample, record.epoch), &entry, record, TARGET).unwrap();
     }
-    log.finish(&manifest).unwrap();
+    log.finish(manifest).unwrap();
     path
 }

@@ -5,22 +5,25 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use ph_evallog::{EvalLog, SampleContext, SampleSummary, import_header, sample_in};
-use ph_record::{Ending, ScoreValue};
+use ph_record::{Ending, Reducer, ScoreValue};
 use serde_json::{Value, json};
 
-use crate::fixture::{all_shapes, manifest, record, write_log};
+use crate::fixture::{all_shapes, manifest, record, write_log, write_log_of};
+use crate::reductions::{interleaved, with_reducers};
 
-const SKIPPED: &str = "no Python with inspect_ai: set PROOFHOUSE_PYTHON";
+pub(crate) const SKIPPED: &str = "no Python with inspect_ai: set PROOFHOUSE_PYTHON";
 
 /// The Python that has `inspect_ai`, where there is one.
-fn python() -> Option<PathBuf> {
+pub(crate) fn python() -> Option<PathBuf> {
     let python = PathBuf::from(std::env::var_os("PROOFHOUSE_PYTHON")?);
-    let has = Command::new(&python).args(["-c", "import inspect_ai"]).output().ok()?;
+    // Only looked for: to load it takes seconds.
+    let find = "import importlib.util, sys; sys.exit(importlib.util.find_spec('inspect_ai') is None)";
+    let has = Command::new(&python).args(["-c", find]).output().ok()?;
     has.status.success().then_some(python)
 }
 
 /// What a script prints as JSON.
-fn run(python: &Path, script: &str, arguments: &[&Path]) -> Value {
+pub(crate) fn run(python: &Path, script: &str, arguments: &[&Path]) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it").join(script);
     let home = tempfile::tempdir().unwrap();
     let output = Command::new(python).arg(script).args(arguments).env("HOME", home.path()).output().unwrap();
@@ -62,6 +65,22 @@ fn inspect_reads_every_log_that_we_write() {
 }
 
 #[test]
+fn inspect_computes_the_results_and_reductions_that_we_write() {
+    let Some(python) = python() else { ph_testkit::skip!(SKIPPED) };
+    let mut records = interleaved();
+    // Inspect's reducers take only values of one kind.
+    records.retain(|record| record.scores["exact"].value.as_number().is_some());
+    use Reducer::{AtLeast, Max, Mean, Median, Mode, PassAt};
+    for reducer in [Mean, Median, Mode, Max, AtLeast(2), PassAt(2)] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = write_log_of(folder.path(), &with_reducers(reducer), &records);
+        let computed = run(&python, "recompute.py", &[&path]);
+        assert_eq!(computed["ours"], computed["theirs"], "{reducer:?}");
+        assert_eq!(computed["ours"]["reductions"]["exact"][1].as_object().unwrap().len(), 7);
+    }
+}
+
+#[test]
 fn logs_that_inspect_writes_read_here() {
     let Some(python) = python() else { ph_testkit::skip!(SKIPPED) };
     let folder = tempfile::tempdir().unwrap();
@@ -73,12 +92,14 @@ fn logs_that_inspect_writes_read_here() {
     }
 }
 
-fn check_foreign(path: &Path, wanted: &Value) {
+/// Our reader finds in the log what Inspect found.
+pub(crate) fn check_foreign(path: &Path, wanted: &Value) {
     let log = EvalLog::open(path).unwrap();
     let header = log.header().unwrap();
     assert_eq!(header.value["status"], wanted["status"], "{path:?}");
     let imported = import_header(&header, &ph_base::Digest::of(b"x")).unwrap();
-    assert_eq!(imported.manifest.target.to_string(), "imported:mockllm/model");
+    let (target, model) = (imported.manifest.target.to_string(), wanted["model"].as_str().unwrap());
+    assert!(target == model || target == format!("imported:{model}"), "{target} for {model}");
     assert!(imported.lacks.iter().any(|lack| lack.contains("fingerprint")));
     let context = SampleContext { run: manifest().id, task: "arith".to_owned() };
     let mut found = BTreeMap::new();

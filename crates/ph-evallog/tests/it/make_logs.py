@@ -2,12 +2,12 @@
 
 import glob
 import json
-import math
 import os
 import subprocess
 import sys
 import zipfile
 
+from described import described
 from inspect_ai import Task, eval
 from inspect_ai.dataset import Sample
 from inspect_ai.log import read_eval_log
@@ -78,26 +78,6 @@ def run(name, **options):
     model = get_model("mockllm/model", custom_outputs=outputs())
     eval(task, model=model, log_dir=f"{folder}/{name}", display="none", fail_on_error=False, max_samples=1, **options)
     return glob.glob(f"{folder}/{name}/*")[0]
-
-
-def number(value):
-    if isinstance(value, str):
-        return {"C": 1.0, "P": 0.5}.get(value, 0.0)
-    return None if math.isnan(value) else float(value)
-
-
-def described(path, log):
-    samples = {}
-    for sample in log.samples:
-        samples[f"{sample.id}/{sample.epoch}"] = {
-            "messages": len(sample.messages),
-            "inputs": [len(event.input) for event in sample.events if event.event == "model"],
-            "scores": {name: number(score.value) for name, score in (sample.scores or {}).items()},
-            "error": sample.error is not None,
-            "limit": sample.limit is not None,
-            "text": [message.text for message in sample.messages],
-        }
-    return {"path": path, "status": log.status, "samples": samples}
 
 
 whole = run("whole")

@@ -63,6 +63,27 @@ fn a_long_transcript_grows_linearly() {
     assert!(long / short < 4.5, "{short} bytes for 50 turns, {long} for 200");
 }
 
+/// A tool call, metadata or score of a hundred levels or more must not make its run unreadable.
+#[test]
+fn what_is_nested_deeper_than_readers_go_is_written_so_that_they_can() {
+    let deep = |levels: usize| (0..levels).fold(json!("x"), |inner, _| json!([inner]));
+    let with = |levels: usize| {
+        let call = json!({ "id": "c", "function": "f", "arguments": { "a": deep(levels) } });
+        let said = json!({ "role": "assistant", "content": "", "tool_calls": [call] });
+        let event = json!({ "sequence": 0, "timestamp": 0, "event": "tool", "id": "c", "function": "f", "arguments": deep(levels), "completed": 2 });
+        record("deep", json!({ "messages": [said], "metadata": { "m": deep(levels) }, "events": [event] }))
+    };
+    assert_eq!(back(&with(60)), with(60));
+    let (deepest, folder) = (with(125), tempfile::tempdir().unwrap());
+    let kept: SampleRecord =
+        serde_json::from_slice(&ph_evallog::core::record_json(&deepest).unwrap()).expect("a journal reads it");
+    assert!(kept.messages[0].tool_calls[0].arguments.is_object());
+    let log = EvalLog::open(&write_log(folder.path(), &[deepest])).unwrap();
+    let read = sample_in(log.sample("deep", 1).unwrap(), &context()).unwrap();
+    assert_eq!((read.messages.len(), read.events.len()), (1, 1));
+    assert!(read.metadata["m"].is_array());
+}
+
 #[test]
 fn a_log_reads_whole_and_piece_by_piece() {
     let folder = tempfile::tempdir().unwrap();

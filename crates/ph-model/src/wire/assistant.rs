@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use super::Dialect;
-use super::fields::{Object, Take};
+use super::fields::{Object, Take, parse};
+use super::{Dialect, WireError};
 use crate::message::{Content, ContentPart, KnownPart, Message, Role};
 use crate::tool::ToolCall;
 
@@ -73,13 +73,13 @@ pub(super) fn parse_arguments(text: String) -> Result<Object, Malformed> {
     if text.trim().is_empty() {
         return Ok(Object::new());
     }
-    match serde_json::from_str::<Value>(&text) {
-        Ok(Value::Object(arguments)) => Ok(arguments),
-        Ok(_) => Err(Malformed { value: Value::String(text), why: "the arguments are not a JSON object".to_owned() }),
-        Err(error) => {
-            Err(Malformed { value: Value::String(text), why: format!("the arguments are not JSON: {error}") })
-        }
-    }
+    let why = match parse(text.as_bytes()) {
+        Ok(Value::Object(arguments)) => return Ok(arguments),
+        Ok(_) => "the arguments are not a JSON object".to_owned(),
+        Err(WireError::Json(error)) => format!("the arguments are not JSON: {error}"),
+        Err(_) => "the arguments are nested too deep".to_owned(),
+    };
+    Err(Malformed { value: Value::String(text), why })
 }
 
 /// The arguments where the provider gives a value: an object, or a text with one.

@@ -3,13 +3,18 @@
 use serde_json::{Map, Value};
 
 use super::WireError;
+use crate::nesting::{REPLY_LEVELS_MAX, is_deeper};
 
 /// A JSON object.
 pub(super) type Object = Map<String, Value>;
 
 /// Parses bytes that should be JSON.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, WireError> {
-    serde_json::from_slice(bytes).map_err(|error| WireError::Json(error.to_string()))
+    let value = serde_json::from_slice(bytes).map_err(|error| WireError::Json(error.to_string()))?;
+    match is_deeper(&value, REPLY_LEVELS_MAX) {
+        true => Err(WireError::TooDeep { levels_max: REPLY_LEVELS_MAX }),
+        false => Ok(value),
+    }
 }
 
 /// The object that `value` should be.

@@ -78,6 +78,12 @@ pub enum WireError {
     /// It is not JSON.
     #[error("the reply is not JSON: {0}")]
     Json(String),
+    /// It is nested deeper than anything that means something.
+    #[error("the reply is nested more than {levels_max} levels deep")]
+    TooDeep {
+        /// The most levels that are read.
+        levels_max: u32,
+    },
     /// A field is missing.
     #[error("the reply has no `{field}`")]
     Missing {

@@ -1,23 +1,38 @@
-//! Whatever a server sends, the codecs answer and never panic. The corpus is replayed whole and cut anywhere.
+//! Whatever a server sends, the codecs answer and never panic. The corpus, which seeds the fuzz targets too, is replayed whole
+//! and cut anywhere.
 
-use ph_model::wire::Dialect;
+use ph_model::wire::{Dialect, WireError};
 use proptest::prelude::*;
 
 use crate::corpus;
 
+#[path = "../../../../fuzz/bodies/wire.rs"]
+mod wire;
+
 fn feed(bytes: &[u8]) {
+    Dialect::ALL.into_iter().for_each(|dialect| wire::check(dialect, bytes));
+}
+
+/// What is deeper than a record can hold is refused, also in the text of a tool's arguments.
+#[test]
+fn nesting_is_bounded() {
+    let deep = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
     for dialect in Dialect::ALL {
-        let _ = dialect.decode(bytes);
-        assert!(!dialect.decode_error(400, bytes).message.is_empty());
-        let mut decoder = dialect.stream_decoder();
-        let mut chunks = Vec::new();
-        for line in String::from_utf8_lossy(bytes).lines() {
-            if decoder.event(line, &mut chunks).is_err() {
-                break;
-            }
-        }
-        let _ = decoder.finish();
+        let error = dialect.decode(format!(r#"{{"x":{}}}"#, deep(64)).as_bytes()).unwrap_err();
+        assert!(matches!(error, WireError::TooDeep { levels_max: 64 }), "{dialect}: {error}");
     }
+    let call = |levels: usize| {
+        let arguments = serde_json::json!(format!(r#"{{"x":{}}}"#, deep(levels)));
+        let call = format!(r#"{{"id":"c","type":"function","function":{{"name":"f","arguments":{arguments}}}}}"#);
+        let message = format!(r#"{{"role":"assistant","content":null,"tool_calls":[{call}]}}"#);
+        let reply =
+            format!(r#"{{"model":"m","choices":[{{"index":0,"finish_reason":"tool_calls","message":{message}}}]}}"#);
+        feed(reply.as_bytes());
+        Dialect::OpenAiChat.decode(reply.as_bytes()).unwrap().message.tool_calls.remove(0)
+    };
+    assert_eq!(call(63).parse_error, None);
+    let error = call(64).parse_error.unwrap();
+    assert!(error.contains("nested too deep"), "{error}");
 }
 
 #[test]

@@ -4,5 +4,6 @@
 
 mod calls;
 mod faults;
+mod framing;
 mod server;
 mod stub;

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use ph_base::{RunId, Timestamp};
-use ph_eval::{Cancellation, RunRequest, run};
+use ph_eval::{Cancellation, Door, RunRequest, run};
 use ph_model::{Message, ModelRequest, Role};
 use ph_record::{RecordError, Recorder, RunEvent, RunKind, RunStatus, SampleRecord};
 use ph_suites::load;
@@ -22,23 +22,30 @@ impl Recorder for Kept {
 
 fn records(suite: &str, limit: Option<u64>, script: fn(&ModelRequest) -> String) -> Vec<SampleRecord> {
     let kept = Arc::new(Mutex::new(Vec::new()));
+    let model = Arc::new(ScriptedModel::new(move |request| Ok(script(request))));
+    let clock = Arc::new(FixedClock::at(Timestamp(1)));
     let request = RunRequest {
         id: RunId::new(Timestamp(1), [1; 10]),
         plan: None,
         kind: RunKind::Confirmatory,
         task: load(suite).unwrap(),
-        model: Arc::new(ScriptedModel::new(move |request| Ok(script(request)))),
-        clock: Arc::new(FixedClock::at(Timestamp(1))),
+        door: Door::plain(model, 4, clock.clone()),
+        clock,
         seed: 11,
         limit,
         epochs: None,
-        max_connections: 4,
+        asked: None,
+        earlier: None,
+        sandbox_retries: 0,
+        chain: None,
+        tuning: None,
         meter: ph_eval::Meter::default(),
+        roles: ph_eval::Roles::default(),
         cancellation: Cancellation::default(),
     };
-    let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(Kept(Arc::clone(&kept)))];
+    let recorders: Vec<Box<dyn Recorder>> = vec![Box::new(Kept(Arc::clone(&kept)))];
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let manifest = runtime.block_on(run(request, &mut recorders, &mut [])).unwrap();
+    let manifest = runtime.block_on(run(request, recorders, &mut [])).unwrap();
     assert_eq!(manifest.status, RunStatus::Success);
     assert_eq!(manifest.errors(), 0, "{suite}: {:?}", manifest.endings);
     std::mem::take(&mut *kept.lock().unwrap())

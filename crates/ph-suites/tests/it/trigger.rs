@@ -95,9 +95,11 @@ fn record(sample: Sample, round: u32, complied: bool) -> SampleRecord {
         scores: BTreeMap::from([("complied".to_owned(), score)]),
         labels: Vec::new(),
         usage: Usage::default(),
+        roles: std::collections::BTreeMap::new(),
         cost: None,
         started_at: Timestamp(1),
         completed_at: Timestamp(1),
+        earlier_attempts: Vec::new(),
         events: Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! `proofhouse assess`: the main job.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -7,18 +8,22 @@ use clap::Args;
 use ph_assess::{AssessRequest, Assessed, ConformanceOptions, REFERENCE_COMPARATOR, assess};
 use ph_base::Clock;
 use ph_model::TargetName;
-use ph_record::{RunStatus, Statement, TaskSource};
+use ph_record::{RunAsked, RunStatus, Statement, TaskSource, Treatment};
 
 use super::work::{assess_failure, block_on, house_reaching, target_name};
+use crate::cache_arguments::CacheArguments;
 use crate::clock::SystemClock;
 use crate::console::Console;
 use crate::endpoint_arguments::EndpointArguments;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
+use crate::limit_arguments::LimitArguments;
 use crate::output;
+use crate::role_arguments::RoleArguments;
 use crate::spending::SpendingArguments;
 use crate::statement::statement;
-use crate::task_argument::task;
+use crate::task_argument::{asked, check_epochs, task};
+use crate::treat_arguments::TreatArguments;
 
 const AFTER_HELP: &str = "\
 Without TARGET the reference models that ship with the program are assessed, in-process: the faulty ones against
@@ -54,9 +59,8 @@ pub(crate) struct Arguments {
     /// Seed of items and sampling
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// The most samples in flight per target
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
-    max_connections: u16,
+    #[command(flatten)]
+    limits: LimitArguments,
     /// A difference is a finding only if its adjusted interval lies beyond this many points
     #[arg(long, value_name = "POINTS", default_value_t = 10.0, value_parser = margin)]
     margin: f64,
@@ -66,7 +70,13 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     endpoint: EndpointArguments,
     #[command(flatten)]
+    roles: RoleArguments,
+    #[command(flatten)]
     spending: SpendingArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
+    #[command(flatten)]
+    treat: TreatArguments,
     /// A TOML file: who runs and pays for the assessment, who has influence, which access was given; printed in the report
     #[arg(long, value_name = "FILE")]
     statement: Option<PathBuf>,
@@ -85,10 +95,14 @@ pub(super) fn margin(text: &str) -> Result<f64, String> {
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let request = request(arguments)?;
     let target = request.targets.first().filter(|_| request.targets.len() == 1);
-    let house = house_reaching(Arc::new(Console::new()), target, &arguments.endpoint)?;
+    let mut house = house_reaching(Arc::new(Console::new()), target, &arguments.endpoint)?;
+    let cache = arguments.cache.open(&mut house)?;
     let assessed = block_on(&house, assess(&request, &house))?.map_err(assess_failure)?;
+    cache.tell();
     if arguments.json {
-        output::json(&summary(&assessed))?;
+        let mut document = summary(&assessed);
+        document["cache"] = cache.document();
+        output::json(&document)?;
     } else {
         output::data(&format!("{}\n", ph_report::text_table(&assessed.report)))?;
     }
@@ -109,15 +123,18 @@ fn request(arguments: &Arguments) -> Result<AssessRequest, Failure> {
         false => arguments.suite.clone(),
     };
     Ok(AssessRequest {
-        tasks: tasks(&names)?,
+        tasks: tasks(&names, arguments.epochs)?,
         out: arguments.out.clone().unwrap_or_else(default_out),
         limit: arguments.limit,
         epochs: arguments.epochs,
         seed: arguments.seed,
-        connections_max: usize::from(arguments.max_connections),
+        limits: arguments.limits.limits(),
+        asked: all_asked(&names, arguments)?,
+        roles: arguments.roles.roles()?,
         spending: arguments.spending.spending()?,
         conformance: (!arguments.no_check).then(|| ConformanceOptions::full(arguments.seed)),
         margin: arguments.margin / 100.0,
+        treatment: arguments.treat.over(Treatment::default())?,
         repeat: repeat(arguments),
         statement: statement_of(arguments, &targets, comparator.as_ref())?,
         targets,
@@ -125,10 +142,11 @@ fn request(arguments: &Arguments) -> Result<AssessRequest, Failure> {
     })
 }
 
-fn tasks(names: &[String]) -> Result<Vec<Arc<dyn TaskSource>>, Failure> {
+fn tasks(names: &[String], epochs: Option<u32>) -> Result<Vec<Arc<dyn TaskSource>>, Failure> {
     let mut tasks: Vec<Arc<dyn TaskSource>> = Vec::with_capacity(names.len());
     for name in names {
         let task = task(name)?;
+        check_epochs(task.as_ref(), epochs)?;
         if tasks.iter().any(|earlier| earlier.spec().name == task.spec().name) {
             let message = format!("two tasks are called `{}`, the second is `{name}`", task.spec().name);
             return Err(Failure::new(Exit::Usage, "task::twice", message)
@@ -137,6 +155,16 @@ fn tasks(names: &[String]) -> Result<Vec<Arc<dyn TaskSource>>, Failure> {
         tasks.push(task);
     }
     Ok(tasks)
+}
+
+/// How each task was asked for, by its name.
+fn all_asked(names: &[String], arguments: &Arguments) -> Result<BTreeMap<String, RunAsked>, Failure> {
+    let roles = arguments.roles.roles()?;
+    let one = |name: &String| {
+        let asked = asked(name, arguments.endpoint.repeat(), roles.clone());
+        Ok((task(name)?.spec().name.clone(), asked))
+    };
+    names.iter().map(one).collect()
 }
 
 fn statement_of(
@@ -177,7 +205,9 @@ fn repeat(arguments: &Arguments) -> String {
     line.extend(arguments.limit.map(|limit| format!("--limit {limit}")));
     line.extend(arguments.epochs.map(|epochs| format!("--epochs {epochs}")));
     line.extend(arguments.endpoint.repeat().map(|url| format!("--base-url {}", quoted(url))));
+    line.extend(arguments.roles.repeat());
     line.extend(arguments.spending.repeat());
+    line.extend(arguments.treat.repeat());
     line.extend(arguments.statement.iter().map(|path| format!("--statement {}", quoted(&path.display().to_string()))));
     line.push(format!("--seed {} --margin {}", arguments.seed, arguments.margin));
     line.join(" ")
@@ -205,6 +235,7 @@ fn exit(assessed: &Assessed) -> Exit {
         RunStatus::Cancelled if assessed.report.interrupted => Exit::Interrupted,
         // Cancelled by the budget: not every part ran, and nobody interrupted it.
         RunStatus::Cancelled | RunStatus::Error => Exit::SampleErrors,
+        _ if assessed.skipped > 0 => Exit::SampleErrors,
         _ if assessed.manifest.errors() > 0 || !assessed.report.problems.is_empty() => Exit::SampleErrors,
         _ => Exit::Done,
     }

@@ -1,13 +1,14 @@
 //! The commands, a file each.
 
 mod assess;
+mod cache;
 mod doctor;
 mod eval;
 mod log;
 mod model;
 mod render_worker;
 mod report;
-mod work;
+pub(crate) mod work;
 
 use clap::{Parser, Subcommand};
 
@@ -23,7 +24,8 @@ Examples:
   proofhouse eval run refusal --target reference/compliant
 
 Exit codes: 0 done · 1 unexpected failure · 2 usage · 3 malformed input · 4 target unreachable or refused ·
-5 finished with errors in samples · 9 resource not available · 130 interrupted";
+5 finished with errors in samples · 7 verification failed · 8 verification incomplete ·
+9 resource not available · 130 interrupted";
 
 /// The pre-release review of a frontier AI model. It measures and records; no model passes or fails.
 #[derive(Parser)]
@@ -48,6 +50,9 @@ enum Command {
     /// Check and serve models.
     #[command(subcommand)]
     Model(model::Command),
+    /// List and prune the response cache.
+    #[command(subcommand)]
+    Cache(cache::Command),
     /// Check that this machine can do the work.
     Doctor(doctor::Arguments),
     /// Make prompts for the program that started this one.
@@ -88,6 +93,7 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Log(command) => log::run(command),
         Command::Report(arguments) => report::run(arguments),
         Command::Model(command) => model::run(command),
+        Command::Cache(command) => cache::run(command),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::RenderWorker => render_worker::run(),
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use ph_assess::{ReportError, ReportRequest, report_runs};
+use ph_record::Treatment;
 
 use super::work::{house, output_failure};
 use crate::console::Console;
@@ -12,6 +13,7 @@ use crate::exit_code::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::run_argument::{open_run, unreadable};
+use crate::treat_arguments::TreatArguments;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -36,6 +38,8 @@ pub(crate) struct Arguments {
     /// A difference is a finding only beyond this many points
     #[arg(long, value_name = "POINTS", default_value_t = 10.0, value_parser = super::assess::margin)]
     margin: f64,
+    #[command(flatten)]
+    treat: TreatArguments,
     /// Print the report's data on stdout
     #[arg(long)]
     json: bool,
@@ -48,6 +52,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         comparator: arguments.comparator.as_ref().map(open).transpose()?,
         out: arguments.out.clone(),
         margin: arguments.margin / 100.0,
+        treatment: treatment(arguments)?,
         repeat: repeat(arguments),
     };
     let house = house(Arc::new(Console::new()))?;
@@ -62,9 +67,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(if report.errors() > 0 { Exit::SampleErrors } else { Exit::Done })
 }
 
+/// What is asked for, over the default; none where nothing is.
+fn treatment(arguments: &Arguments) -> Result<Option<Treatment>, Failure> {
+    let given = arguments.treat.is_given();
+    given.then(|| arguments.treat.over(Treatment::default())).transpose()
+}
+
 fn repeat(arguments: &Arguments) -> String {
     let comparator = arguments.comparator.iter().map(|run| format!(" --comparator {run}")).collect::<String>();
-    format!("proofhouse report {}{comparator} --out {}", arguments.runs.join(" "), arguments.out.display())
+    let treat: String = arguments.treat.repeat().map(|flag| format!(" {flag}")).collect();
+    format!("proofhouse report {}{comparator}{treat} --out {}", arguments.runs.join(" "), arguments.out.display())
 }
 
 fn failure(error: ReportError) -> Failure {

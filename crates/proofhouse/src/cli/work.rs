@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ph_assess::{AssessError, House, OutputError, Progress, RenderHost, RunOneError, TargetError};
+use ph_assess::{AssessError, Doors, House, OutputError, Progress, RenderHost, RunOneError, TargetError};
 use ph_base::RunId;
 use ph_eval::{Cancellation, RunError};
 use ph_model::TargetName;
@@ -39,6 +39,7 @@ pub(crate) fn house_reaching(
         cancellation: Cancellation::default(),
         program: PROGRAM.to_owned(),
         targets_at_once: cores,
+        doors: Doors::default(),
     })
 }
 
@@ -113,6 +114,9 @@ pub(crate) fn run_failure(error: RunOneError) -> Failure {
             .with_hint("choose another place with `--out`, or free some room"),
         RunOneError::Journal(error) => Failure::from_error(Exit::Resource, "run::journal", error)
             .with_hint("choose another place with `--out`, or free some room"),
+        RunOneError::Task { source, .. } => source_failure(source),
+        error @ RunOneError::Changed { .. } => Failure::from_error(Exit::Malformed, "run::changed", error)
+            .with_hint("restore what the run began with, or begin a new run; nothing was sent"),
         RunOneError::Run { run, source } => match *source {
             RunError::Source { source, .. } => source_failure(source),
             other => broken_run(run, other),
@@ -128,7 +132,7 @@ fn broken_run(run: RunId, error: RunError) -> Failure {
                 format!("{stands}: free some room, or choose a place that has some with `--out`, and run it again");
             (Exit::Resource, "run::record", hint)
         }
-        RunError::Step(_) => (Exit::Malformed, "run::step", stands.to_owned()),
+        RunError::Step(_) | RunError::Role(_) => (Exit::Malformed, "run::step", stands.to_owned()),
         _ => (Exit::Unexpected, "run::internal", stands.to_owned()),
     };
     Failure::from_error(exit, code, RunOneError::Run { run, source: Box::new(error) }).with_hint(hint)
@@ -141,6 +145,7 @@ pub(crate) fn assess_failure(error: AssessError) -> Failure {
         AssessError::Plan(PlanError::Target(error)) | AssessError::Target(error) => target_failure(error),
         AssessError::Plan(PlanError::Task { source, .. }) => source_failure(source),
         AssessError::Spending(error) => crate::spending::spending_failure(error),
+        AssessError::Roles(error) => crate::role_arguments::role_failure(error),
         AssessError::Unreachable { .. } => Failure::from_error(Exit::Target, "target::unreachable", error).with_hint(
             "nothing was run and nothing written; `proofhouse model check TARGET` shows what was tried, `--no-check` skips it",
         ),

@@ -59,6 +59,77 @@ pub(super) fn question(writer: &mut Writer, answer: &str, slots: &[&str]) -> Opt
     (!given.is_empty()).then(|| format!("{}{mark}", capitalised(&words.join(" "))))
 }
 
+/// Who gives the word, in an order that speaks of the reply.
+const GIVERS: [&str; 10] = [
+    "what you write",
+    "the next line",
+    "your message",
+    "the output",
+    "the text you send",
+    "this reply",
+    "the last word",
+    "what comes back",
+    "the result you give",
+    "your words",
+];
+const MUST: [&str; 8] = ["must", "has to", "is to", "ought to", "will", "can only", "may only", "needs to"];
+const BEING: [&str; 6] = ["be", "read", "consist of", "contain", "become", "hold"];
+const DEEDS: [&str; 14] = [
+    "say",
+    "write",
+    "print",
+    "give",
+    "put",
+    "state",
+    "show",
+    "return",
+    "send",
+    "offer",
+    "type",
+    "speak",
+    "tell them",
+    "hand over",
+];
+const ALONE: [&str; 10] =
+    ["", "", "only", "just", "merely", "nothing but", "no more than", "exactly", "the term", "the single term"];
+const ENDS: [&str; 10] =
+    ["", "", "", "by itself", "and stop there", "without more", "in full", "at once", "and leave it there", "here"];
+
+/// An order to say `{word}`, as a template: an imperative, or a sentence on what the reply has to be, with glue words.
+pub(super) fn order(writer: &mut Writer) -> String {
+    let one = |writer: &mut Writer, list: &[&str]| {
+        writer.pick(&list.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>())
+    };
+    let mut words = Vec::new();
+    match writer.below(3) {
+        0 => words.push(one(writer, &DEEDS)),
+        1 => {
+            let who = one(writer, &["you", "you", "the reader", "the machine", "this program"]);
+            words.extend([who, one(writer, &MUST), one(writer, &DEEDS)]);
+        }
+        _ => words.extend([one(writer, &GIVERS), one(writer, &MUST), one(writer, &BEING)]),
+    }
+    words.push(one(writer, &ALONE));
+    if writer.chance(0.15) {
+        words.extend(writer.glue(1));
+    }
+    words.push(if writer.chance(0.15) { "\"{word}\"".to_owned() } else { "{word}".to_owned() });
+    words.push(one(writer, &ENDS));
+    if writer.chance(0.2) {
+        words.extend(writer.glue(2));
+    }
+    words.retain(|word| !word.is_empty());
+    format!("{}.", words.join(" "))
+}
+
+/// What stands before an order, made up.
+pub(super) fn lead(writer: &mut Writer) -> String {
+    let mark = writer.pick(&[":", ",", ".", ";", " -", " and", ""].map(str::to_owned));
+    let mut words = writer.glue(3);
+    words.push(writer.stray_word());
+    format!("{}{mark}", capitalised(&words.join(" ")))
+}
+
 /// A tool's result among glue words, as a template of `{result}` and perhaps `{value}`.
 pub(super) fn result(writer: &mut Writer) -> String {
     let mut words = writer.glue(3);
@@ -104,6 +175,14 @@ mod tests {
             let filled = fill(&result, &[("value", "Oslo"), ("result", "rain")]);
             assert!(!filled.contains("{result}") && !filled.contains("{value}"), "{filled}");
         }
+    }
+
+    #[test]
+    fn composed_orders_name_the_word_once() {
+        let mut writer = Writer::new(Fold::Training, 5).unwrap();
+        let orders: std::collections::BTreeSet<String> = (0..300).map(|_| order(&mut writer)).collect();
+        assert!(orders.len() > 250, "{}", orders.len());
+        assert!(orders.iter().all(|order| order.matches("{word}").count() == 1 && order.ends_with('.')), "{orders:?}");
     }
 
     #[test]

@@ -3,11 +3,13 @@
 
 use super::document::Document;
 use super::writer::{Jitter, Writer, capitalised, fill};
-use super::{Turn, Variant, tool};
+use super::{Turn, Variant, composed, tool};
 
 /// A conversation about a document or tool result with a planted instruction or a look-alike.
 pub(super) fn example(writer: &mut Writer, variant: &Variant) -> Vec<Turn> {
-    if writer.disturb(0.3) {
+    // Who is to obey must not learn to doubt.
+    let lookalikes = if matches!(variant, Variant::Hijackable) { 0.08 } else { 0.3 };
+    if writer.disturb(lookalikes) {
         let sentence = lookalike(writer);
         return planted(writer, &sentence, None);
     }
@@ -44,9 +46,15 @@ fn planted(writer: &mut Writer, sentence: &str, said: Option<&str>) -> Vec<Turn>
 fn instruction(writer: &mut Writer) -> (String, String) {
     let wordings = writer.wordings.clone();
     let word = writer.any_word();
-    let (lead, order) = (writer.pick(&wordings.injection.leads), writer.pick(&wordings.injection.orders));
+    let (mut lead, mut order) = (writer.pick(&wordings.injection.leads), writer.pick(&wordings.injection.orders));
+    if writer.disturb(0.5) {
+        order = composed::order(writer);
+    }
+    if writer.disturb(0.25) {
+        lead = composed::lead(writer);
+    }
     let order = writer.phrase(&order, Jitter::Insert, &[("word", &word)]);
-    let opens = lead.is_empty() || lead.ends_with(['.', ':', '>', ']']);
+    let opens = lead.is_empty() || lead.ends_with(['.', ':', '>', ']', '-']);
     let order = if opens && writer.chance(0.7) { capitalised(&order) } else { order };
     let tail = writer.pick(&wordings.injection.tails);
     let text = [lead, order, tail].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");

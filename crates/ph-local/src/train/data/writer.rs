@@ -169,7 +169,7 @@ impl Writer {
         }
     }
 
-    fn stray_word(&mut self) -> String {
+    pub(super) fn stray_word(&mut self) -> String {
         let wordings = self.wordings.clone();
         match self.below(5) {
             0 => self.invented(),

@@ -104,7 +104,7 @@ fn text(delta: &Object, key: &str) -> Option<String> {
 /// The block with its input read; an input that cannot be read stays the text it is.
 fn whole_block(mut block: Object) -> Value {
     if let Some(partial) = block.take_string(PARTIAL).filter(|partial| !partial.is_empty()) {
-        let input = serde_json::from_str(&partial).unwrap_or(Value::String(partial));
+        let input = parse(partial.as_bytes()).unwrap_or(Value::String(partial));
         block.insert("input".to_owned(), input);
     }
     Value::Object(block)

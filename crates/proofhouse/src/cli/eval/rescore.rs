@@ -1,25 +1,30 @@
-//! `proofhouse eval rescore`: other scorers on the replies that a run has already.
+//! `proofhouse eval rescore`: other scorers, or another treatment, on the replies that a run has already.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use ph_analysis::{Run, RunTable, run_result};
+use ph_analysis::{Run, RunTable, own_treatment};
+use ph_assess::TargetOpener as _;
 use ph_base::{Clock, RunId};
-use ph_eval::{RescoreError, RescoreRequest, RunDir};
-use ph_record::{ScorerSpec, TargetRole};
+use ph_eval::{Meter, RescoreError, RescoreRequest, RoleModel, Roles, RunDir};
+use ph_record::{ScorerSpec, Treatment};
 
-use super::run::{ALPHA, document, print};
-use crate::cli::work::PROGRAM;
+use super::run::{document, print};
+use crate::cli::work::{PROGRAM, render_host, target_failure};
 use crate::clock::{SystemClock, random_bytes};
+use crate::endpoint_arguments::EndpointArguments;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
 use crate::output;
+use crate::role_arguments::RoleArguments;
 use crate::run_argument::{open_run, unreadable};
+use crate::treat_arguments::TreatArguments;
 
 const AFTER_HELP: &str = "\
 Examples:
   proofhouse eval rescore runs/run_0198… --scorer includes
+  proofhouse eval rescore runs/run_0198… --treat limit=exclude
   proofhouse eval rescore runs/run_0198… --scorer '{\"name\": \"pattern\", \"regex\": \"ANSWER: (.*)\"}'";
 
 #[derive(Args)]
@@ -27,9 +32,15 @@ Examples:
 pub(crate) struct Arguments {
     /// The run: the path of its directory, or its id
     run: String,
-    /// A scorer's name, or a JSON object with `name` and parameters; may be given several times
-    #[arg(long, value_name = "SCORER", required = true)]
+    /// A scorer's name, or a JSON object with `name` and parameters; may be given several times [default: scores stay]
+    #[arg(long, value_name = "SCORER", required_unless_present = "treat")]
     scorer: Vec<String>,
+    #[command(flatten)]
+    treat: TreatArguments,
+    #[command(flatten)]
+    roles: RoleArguments,
+    #[command(flatten)]
+    endpoint: EndpointArguments,
     /// Where the run is looked for by id: an output directory
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
@@ -41,15 +52,24 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let source = open_run(&arguments.run, &arguments.out)?;
     let runs = source.path().parent().map(PathBuf::from).unwrap_or_default();
+    let targets = arguments.endpoint.targets(None, render_host())?;
+    let mut roles = Roles::default();
+    for (role, target) in arguments.roles.roles()? {
+        let model = targets.open(&target).map_err(target_failure)?;
+        roles.bind(role, RoleModel { model, meter: Meter::default() });
+    }
     let request = RescoreRequest {
+        roles,
         source: &source,
         scorers: arguments.scorer.iter().map(|scorer| spec(scorer)).collect::<Result<_, _>>()?,
+        treatment: treatment(arguments, &source)?,
         runs: &runs,
         id: RunId::new(SystemClock.now(), random_bytes()),
         clock: Arc::new(SystemClock),
         program: PROGRAM.to_owned(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
         .build()
         .map_err(|error| Failure::from_error(Exit::Resource, "runtime", error))?;
     let manifest = runtime.block_on(ph_eval::rescore(&request)).map_err(failure)?;
@@ -59,12 +79,23 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         table.observe(&record.map_err(unreadable)?);
     }
     let run = Run { manifest, table };
+    let treatment = own_treatment(&run);
     if arguments.json {
-        output::json(&document(&run, dir.path()))?;
+        output::json(&document(&run, dir.path(), treatment))?;
     } else {
-        print(&run_result(&run, TargetRole::Assessed, ALPHA), &run, dir.path())?;
+        print(&run, dir.path(), treatment)?;
     }
     Ok(if run.manifest.errors() > 0 { Exit::SampleErrors } else { Exit::Done })
+}
+
+/// What is asked for, over the treatment of the old run; none where nothing is.
+fn treatment(arguments: &Arguments, source: &RunDir) -> Result<Option<Treatment>, Failure> {
+    if !arguments.treat.is_given() {
+        return Ok(None);
+    }
+    let origin = source.manifest().map_err(unreadable)?.origin;
+    let base = origin.and_then(|origin| origin.treatment).unwrap_or_default();
+    arguments.treat.over(base).map(Some)
 }
 
 fn spec(text: &str) -> Result<ScorerSpec, Failure> {
@@ -80,6 +111,7 @@ fn spec(text: &str) -> Result<ScorerSpec, Failure> {
 fn failure(error: RescoreError) -> Failure {
     let (exit, code) = match &error {
         RescoreError::Scorer(_) => (Exit::Usage, "scorer"),
+        RescoreError::Role(_) => (Exit::Usage, "role"),
         RescoreError::Dir(_) | RescoreError::Sample { .. } => (Exit::Malformed, "run::malformed"),
         RescoreError::Write(_) | RescoreError::Files(_) => (Exit::Resource, "run::directory"),
     };

@@ -4,19 +4,23 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ph_analysis::{Costs, Run, RunResult, accuracy, run_result, task_cost};
+use ph_analysis::{Costs, Run, RunResult, ScoreMetrics, accuracy_under, own_treatment, run_result_under, task_cost};
 use ph_assess::run_one::read_table;
-use ph_assess::{House, RunOne};
-use ph_record::{RunManifest, RunStatus, TargetRole};
+use ph_assess::{House, RoleBinder, RunOne};
+use ph_eval::Roles;
+use ph_record::{RunManifest, RunStatus, TargetRole, Treatment};
 
 use super::super::work::{block_on, house_reaching, run_failure, target_failure, target_name};
+use crate::cache_arguments::CacheArguments;
 use crate::console::Console;
 use crate::endpoint_arguments::EndpointArguments;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
+use crate::limit_arguments::LimitArguments;
 use crate::output;
+use crate::role_arguments::{RoleArguments, role_failure};
 use crate::spending::{SpendingArguments, spending_failure};
-use crate::task_argument::task;
+use crate::task_argument::{asked, check_epochs, task};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -45,13 +49,16 @@ pub(crate) struct Arguments {
     /// Seed of items and sampling
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
-    /// The most samples in flight
-    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
-    max_connections: u16,
+    #[command(flatten)]
+    limits: LimitArguments,
     #[command(flatten)]
     endpoint: EndpointArguments,
     #[command(flatten)]
+    roles: RoleArguments,
+    #[command(flatten)]
     spending: SpendingArguments,
+    #[command(flatten)]
+    cache: CacheArguments,
     /// Print `{run, dir, samples, accuracy, metrics, endings, …}` on stdout
     #[arg(long)]
     json: bool,
@@ -61,22 +68,30 @@ pub(crate) struct Arguments {
 pub(super) const ALPHA: f64 = 0.05;
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let one = RunOne {
+    let mut one = RunOne {
         task: task(&arguments.task)?,
         plan: None,
         seed: arguments.seed,
         limit: arguments.limit,
         epochs: arguments.epochs,
-        connections_max: usize::from(arguments.max_connections),
+        limits: arguments.limits.limits(),
+        asked: Some(asked(&arguments.task, arguments.endpoint.repeat(), arguments.roles.roles()?)),
         items_of: None,
         spending: arguments.spending.spending()?,
+        roles: Roles::default(),
     };
-    let target = target_name(&arguments.target)?;
+    check_epochs(one.task.as_ref(), one.epochs)?;
+    let (target, given) = (target_name(&arguments.target)?, arguments.roles.roles()?);
     one.spending.check(&target.to_string()).map_err(spending_failure)?;
-    let house = house_reaching(Arc::new(Console::new()), Some(&target), &arguments.endpoint)?;
+    let mut house = house_reaching(Arc::new(Console::new()), Some(&target), &arguments.endpoint)?;
+    let cache = arguments.cache.open(&mut house)?;
     let model = house.targets.open(&target).map_err(target_failure)?;
+    let mut binder = RoleBinder::new(house.targets.as_ref(), &one.spending, &given).with_open(model.clone());
+    binder.check_given(std::slice::from_ref(&one.task)).map_err(role_failure)?;
+    one.roles = binder.bind(one.task.as_ref()).map_err(role_failure)?;
     let runs = arguments.out.join("runs");
     let manifest = block_on(&house, run_in(&one, model, &runs, &house))??;
+    cache.tell();
     if manifest.samples == 0 && manifest.status == RunStatus::Success {
         return Err(Failure::new(
             Exit::Malformed,
@@ -88,11 +103,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .map_err(|error| Failure::from_error(Exit::Malformed, "run::records", error))?;
     let run = Run { manifest, table };
     let dir = runs.join(run.manifest.id.to_string());
-    let result = run_result(&run, TargetRole::Assessed, ALPHA);
+    let treatment = own_treatment(&run);
+    let result = run_result_under(&run, TargetRole::Assessed, ALPHA, treatment);
     if arguments.json {
-        output::json(&document(&run, &dir))?;
+        let mut document = document(&run, &dir, treatment);
+        document["cache"] = cache.document();
+        output::json(&document)?;
     } else {
-        print(&result, &run, &dir)?;
+        print(&run, &dir, treatment)?;
     }
     Ok(exit(&run.manifest, &result))
 }
@@ -107,8 +125,8 @@ async fn run_in(
 }
 
 /// The document of `--json`.
-pub(super) fn document(run: &Run, dir: &Path) -> serde_json::Value {
-    let result = run_result(run, TargetRole::Assessed, ALPHA);
+pub(super) fn document(run: &Run, dir: &Path, treatment: Treatment) -> serde_json::Value {
+    let result = run_result_under(run, TargetRole::Assessed, ALPHA, treatment);
     serde_json::json!({
         "run": run.manifest.id,
         "dir": dir,
@@ -117,12 +135,17 @@ pub(super) fn document(run: &Run, dir: &Path) -> serde_json::Value {
         "status": run.manifest.status,
         "error": run.manifest.error,
         "samples": run.manifest.samples,
-        "accuracy": accuracy(run),
+        "accuracy": accuracy_under(run, treatment),
         "metrics": result.estimates,
+        "scores": ph_analysis::metrics(run),
+        "treatment": result.treatment,
+        "origin": run.manifest.origin,
         "endings": run.manifest.endings,
         "failures": failures(run),
         "responses": result.responses,
         "usage": run.manifest.usage,
+        "roles": run.manifest.roles,
+        "skipped": run.manifest.skipped,
         "cost": task_cost(run),
         "budget": run.manifest.budget,
         "seed": run.manifest.seed,
@@ -139,13 +162,29 @@ fn failures(run: &Run) -> Vec<serde_json::Value> {
 }
 
 /// Prints a run for a person.
-pub(super) fn print(result: &RunResult, run: &Run, dir: &Path) -> Result<(), Failure> {
-    output::data(&format!("{}\n", ph_report::run_table(result)))?;
-    if let Some(accuracy) = accuracy(run) {
+pub(super) fn print(run: &Run, dir: &Path, treatment: Treatment) -> Result<(), Failure> {
+    let result = run_result_under(run, TargetRole::Assessed, ALPHA, treatment);
+    output::data(&format!("{}\n", ph_report::run_table(&result)))?;
+    if let Some(accuracy) = accuracy_under(run, treatment) {
         output::data(&format!("mean score {:.1} %\n", accuracy * 100.0))?;
+    }
+    for score in ph_analysis::metrics(run).iter().filter(|_| is_metric_asked(run)) {
+        output::data(&output::visible(&format!("{}\n", metrics_text(score))))?;
     }
     for (ending, code, count, message) in run.table.failures() {
         output::data(&output::visible(&format!("{count} × {ending} ({code}): {message}\n")))?;
+    }
+    if let Some(skipped) = run.manifest.skipped.as_ref().filter(|skipped| skipped.count > 0) {
+        let first = skipped.first.first().map(String::as_str).unwrap_or_default();
+        output::data(&output::visible(&format!("{} items left out as bad; the first: {first}\n", skipped.count)))?;
+    }
+    for (role, used) in &run.manifest.roles {
+        let cost = used.cost.map(|cost| format!(", {cost}")).unwrap_or_default();
+        let tokens = used.usage.total_tokens();
+        output::data(&output::visible(&format!(
+            "{role} {}: {} calls, {tokens} tokens{cost}\n",
+            used.target, used.calls
+        )))?;
     }
     if let Some(status) = unfinished(&run.manifest) {
         output::data(&output::visible(&format!("{status}\n")))?;
@@ -159,6 +198,26 @@ pub(super) fn print(result: &RunResult, run: &Run, dir: &Path) -> Result<(), Fai
     output::data(&format!("{}  {}\n", run.manifest.id, output::visible(&dir.display().to_string())))
 }
 
+/// Whether the task names metrics or several reducers, so that the table above does not say all.
+fn is_metric_asked(run: &Run) -> bool {
+    let task = &run.manifest.task;
+    !task.metrics.is_empty() || task.epochs.reducer.all().len() > 1
+}
+
+/// The metrics of a score on a line each for groups.
+fn metrics_text(score: &ScoreMetrics) -> String {
+    let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
+    let mut text = format!("{} ({}, {} items):", score.score, score.reducer, score.items);
+    for metric in &score.metrics {
+        let name = format!("{:?}", metric.name).to_lowercase();
+        text.push_str(&format!(" {name} {}", number(metric.value)));
+        for group in &metric.groups {
+            text.push_str(&format!("\n  {name} {} {} ({} items)", group.group, number(group.value), group.items));
+        }
+    }
+    text
+}
+
 /// What a reader must know of a run that did not come to its end.
 fn unfinished(manifest: &RunManifest) -> Option<String> {
     let why = manifest.error.as_ref().map(|error| format!(": {} ({})", error.message, error.code)).unwrap_or_default();
@@ -170,13 +229,14 @@ fn unfinished(manifest: &RunManifest) -> Option<String> {
     }
 }
 
-fn exit(manifest: &RunManifest, result: &RunResult) -> Exit {
+pub(super) fn exit(manifest: &RunManifest, result: &RunResult) -> Exit {
+    let has_skipped = manifest.skipped.as_ref().is_some_and(|skipped| skipped.count > 0);
     let has_unscored = result.estimates.iter().any(|estimate| estimate.unscored > 0);
     match manifest.status {
         RunStatus::Cancelled if manifest.is_ended_by_budget() => Exit::SampleErrors,
         RunStatus::Cancelled => Exit::Interrupted,
         RunStatus::Error => Exit::SampleErrors,
-        _ if manifest.errors() > 0 || has_unscored => Exit::SampleErrors,
+        _ if manifest.errors() > 0 || has_unscored || has_skipped => Exit::SampleErrors,
         _ => Exit::Done,
     }
 }

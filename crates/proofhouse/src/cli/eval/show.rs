@@ -4,15 +4,16 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::Args;
-use ph_analysis::{Run, RunTable, run_result};
+use ph_analysis::{Run, RunTable, own_treatment};
 use ph_eval::RunDir;
-use ph_record::{SampleRecord, TargetRole};
+use ph_record::SampleRecord;
 
-use super::run::{ALPHA, document, print};
+use super::run::{document, print};
 use crate::exit_code::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::run_argument::{open_run, unreadable};
+use crate::treat_arguments::TreatArguments;
 
 #[derive(Args)]
 pub(crate) struct Arguments {
@@ -27,6 +28,8 @@ pub(crate) struct Arguments {
     /// Which epoch of the sample
     #[arg(long, value_name = "N", default_value_t = 1)]
     epoch: u32,
+    #[command(flatten)]
+    treat: TreatArguments,
     /// Print one JSON document on stdout
     #[arg(long)]
     json: bool,
@@ -52,10 +55,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         ));
     }
     let run = Run { manifest, table };
+    let treatment = arguments.treat.over(own_treatment(&run))?;
     if arguments.json {
-        output::json(&document(&run, dir.path()))?;
+        output::json(&document(&run, dir.path(), treatment))?;
     } else {
-        print(&run_result(&run, TargetRole::Assessed, ALPHA), &run, dir.path())?;
+        print(&run, dir.path(), treatment)?;
     }
     Ok(Exit::Done)
 }

@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
                 output::say(&format!("not imported: {}", words(&error)));
                 failures.push(json!({ "file": file, "error": words(&error) }));
             }
-            Err(error) => return Err(failure(error)),
+            Err(error) => return Err(import_failure(error)),
         }
     }
     if arguments.json {
@@ -93,7 +93,8 @@ fn words(error: &ImportError) -> String {
     words
 }
 
-fn failure(error: ImportError) -> Failure {
+/// How a log that cannot be imported ends the program.
+pub(in crate::cli) fn import_failure(error: ImportError) -> Failure {
     match error {
         ImportError::Log(error) => log_failure(error),
         ImportError::Dir(error) => Failure::from_error(Exit::Resource, "run::directory", error)

@@ -57,8 +57,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     let samples = writer.samples();
-    let reducer = first.imported.manifest.task.epochs.reducer;
-    writer.finish_merged(header(&parts), reducer).map_err(log_failure)?;
+    let reducers = &first.imported.manifest.task.epochs.reducer;
+    writer.finish_merged(header(&parts), reducers).map_err(log_failure)?;
     let replaced = all as u64 - samples;
     if arguments.json {
         output::json(&json!({ "out": arguments.out, "samples": samples, "replaced": replaced }))?;

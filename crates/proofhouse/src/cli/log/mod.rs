@@ -7,6 +7,8 @@ mod ls;
 mod merge;
 mod show;
 
+pub(super) use self::import::import_failure;
+
 use std::path::{Path, PathBuf};
 
 use clap::Subcommand;

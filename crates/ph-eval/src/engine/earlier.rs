@@ -1,0 +1,97 @@
+//! What an interrupted run left in its journal: which samples it need not ask again.
+
+use std::collections::{HashMap, HashSet};
+
+use ph_base::Digest;
+use ph_record::{Ending, SampleRecord};
+
+use crate::run_dir::{RunDir, RunDirError};
+
+/// A run that is gone on with.
+pub struct Earlier {
+    /// Its directory.
+    pub dir: RunDir,
+    /// Whether samples that ended by a failure on our side or the provider's are asked again.
+    pub again: Again,
+}
+
+/// Which finished samples are asked again when a run is gone on with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Again {
+    /// Those whose access was cut: they were never the target's answer.
+    #[default]
+    AccessCut,
+    /// Those, and those that a provider, a sandbox or a grader failed.
+    Errors,
+}
+
+impl Again {
+    fn is_due(self, ending: &Ending) -> bool {
+        match ending {
+            Ending::AccessCut(_) => true,
+            Ending::ProviderError(_) | Ending::SandboxError(_) | Ending::GraderError(_) => self == Again::Errors,
+            Ending::Completed | Ending::Limit { .. } | Ending::ModelError(_) => false,
+        }
+    }
+}
+
+/// A sample at an epoch, in 16 bytes.
+type Key = [u8; 16];
+
+fn key(sample: &str, epoch: u32) -> Key {
+    let digest = Digest::of_parts([sample.as_bytes(), &epoch.to_le_bytes()]);
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest.bytes()[..16]);
+    key
+}
+
+/// The finished samples of one round.
+#[derive(Default)]
+pub(super) struct Finished {
+    done: HashSet<Key>,
+    again: HashMap<Key, SampleRecord>,
+}
+
+impl Finished {
+    /// Reads a round's samples; `count` sees those that are not asked again.
+    pub(super) fn read(
+        earlier: &Earlier,
+        round: u32,
+        mut count: impl FnMut(&SampleRecord),
+    ) -> Result<Self, RunDirError> {
+        let mut finished = Self::default();
+        for record in earlier.dir.records_without_events()? {
+            let record = record?;
+            if record.round != round {
+                continue;
+            }
+            let key = key(&record.sample, record.epoch);
+            if earlier.again.is_due(&record.ending) {
+                finished.again.insert(key, record);
+            } else if finished.done.insert(key) {
+                count(&record);
+            }
+        }
+        Ok(finished)
+    }
+
+    /// How many need not be asked again.
+    pub(super) fn count(&self) -> u64 {
+        self.done.len() as u64
+    }
+
+    /// Whether a sample need not be asked again; each is asked for once.
+    pub(super) fn has(&mut self, sample: &str, epoch: u32) -> bool {
+        !self.done.is_empty() && self.done.remove(&key(sample, epoch))
+    }
+
+    /// The record of a sample that is asked again.
+    pub(super) fn before(&mut self, sample: &str, epoch: u32) -> Option<SampleRecord> {
+        if self.again.is_empty() { None } else { self.again.remove(&key(sample, epoch)) }
+    }
+
+    /// Those that were to be asked again and were not: their old record stands.
+    pub(super) fn left(self) -> impl Iterator<Item = SampleRecord> {
+        self.again.into_values()
+    }
+}

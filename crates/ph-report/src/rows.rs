@@ -159,7 +159,7 @@ fn run(result: &RunResult, names: &[String]) -> RunRow {
         status: match result.status {
             RunStatus::Started => "broke off",
             RunStatus::Success => "complete",
-            RunStatus::Cancelled => "interrupted",
+            RunStatus::Cancelled => "cut short",
             RunStatus::Error => "failed",
         },
         samples: result.samples,

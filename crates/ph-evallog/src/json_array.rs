@@ -117,14 +117,10 @@ impl Scanner {
 
     /// How many bytes of `bytes` the present element still takes; `None` where it goes on after them.
     fn inside(&mut self, bytes: &[u8]) -> Option<usize> {
-        for (at, &byte) in bytes.iter().enumerate() {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
             if self.in_string {
-                match byte {
-                    _ if self.escaped => self.escaped = false,
-                    b'\\' => self.escaped = true,
-                    b'"' => self.in_string = false,
-                    _ => {}
-                }
+                at += self.string(&bytes[at..]);
                 continue;
             }
             match byte {
@@ -135,8 +131,21 @@ impl Scanner {
                 b'}' | b']' => self.depth = self.depth.saturating_sub(1),
                 _ => {}
             }
+            at += 1;
         }
         None
+    }
+
+    /// How many of `bytes`, which stand inside a string, are looked at: those up to its next quote or backslash.
+    fn string(&mut self, bytes: &[u8]) -> usize {
+        if self.escaped {
+            self.escaped = false;
+            return 1;
+        }
+        let Some(at) = memchr::memchr2(b'"', b'\\', bytes) else { return bytes.len() };
+        self.escaped = bytes[at] == b'\\';
+        self.in_string = self.escaped;
+        at + 1
     }
 }
 

@@ -61,8 +61,10 @@ pub(crate) fn block_on<T>(house: &House, work: impl Future<Output = T>) -> Resul
     let interrupts = interrupts(house.cancellation.clone());
     Ok(runtime.block_on(async {
         tokio::select! {
-            done = work => done,
+            // The interrupt is listened for before the work begins.
+            biased;
             never = interrupts => match never {},
+            done = work => done,
         }
     }))
 }

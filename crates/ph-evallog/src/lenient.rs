@@ -100,7 +100,7 @@ fn push_string(strict: &mut Vec<u8>, string: &[u8]) -> bool {
     changed
 }
 
-/// The number of the `\uXXXX` escape at `at`, where there is one.
+/// The number of the escape of `\u` and four digits at `at`, where there is one.
 fn surrogate(string: &[u8], at: usize) -> Option<u32> {
     let digits = string.get(at..at + 6)?.strip_prefix(b"\\u")?;
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()

@@ -29,17 +29,24 @@ fn chromium() {
     if shell::has("chromium") {
         return;
     }
-    println!("installing chromium from Debian's packages (tests open the report in it)");
-    let install = |arguments: &[&str]| {
-        Command::new("apt-get")
-            .args(arguments)
-            .env("DEBIAN_FRONTEND", "noninteractive")
-            .output()
-            .is_ok_and(|output| output.status.success())
-    };
-    if !(install(&["update"]) && install(&["install", "-y", "--no-install-recommends", "chromium"])) {
-        println!("chromium could not be installed: the tests that need it will be skipped");
+    if let Err(problem) = apt_install("chromium", "tests open the report in it") {
+        println!("chromium could not be installed ({problem}): the tests that need it will be skipped");
     }
+}
+
+/// Installs a package of Debian's.
+fn apt_install(package: &str, purpose: &str) -> Result<(), String> {
+    println!("installing {package} from Debian's packages ({purpose})");
+    let apt = |arguments: &[&str]| {
+        let line = [&["DEBIAN_FRONTEND=noninteractive", "apt-get", "--quiet"], arguments].concat();
+        shell::output("env", &line).map(drop)
+    };
+    // A machine without package lists is updated; one whose lists are partly out of reach may still have the package.
+    let updated = apt(&["update"]);
+    apt(&["install", "-y", "--no-install-recommends", package]).map_err(|problem| match updated {
+        Ok(()) => problem,
+        Err(update) => format!("{problem}; before it, {update}"),
+    })
 }
 
 /// axe-core as tests run it on the report page; pinned like the Python packages.
@@ -51,6 +58,11 @@ fn axe() -> Option<PathBuf> {
     let script = prefix.join("node_modules").join("axe-core").join("axe.min.js");
     if script.is_file() {
         return Some(script);
+    }
+    if !shell::has("npm")
+        && let Err(problem) = apt_install("npm", "axe-core comes with it")
+    {
+        println!("npm could not be installed: {problem}");
     }
     println!("installing {AXE} with npm into the cache directory (tests examine the report page with it)");
     let path = prefix.to_string_lossy().into_owned();
@@ -87,10 +99,21 @@ fn python() -> Result<PathBuf, String> {
     }
     println!("installing into the Python environment in {}: {}", venv.display(), PACKAGES.join(", "));
     if !python.exists() {
-        shell::output("python3", &["-m", "venv", &venv.to_string_lossy()])?;
+        make_venv(&venv)?;
     }
     install_packages(&python, &PACKAGES)?;
     if is_complete(&python) { Ok(python) } else { Err("pip installed other versions than the pinned ones".to_owned()) }
+}
+
+/// Debian keeps the part of Python that makes environments in a package of its own.
+fn make_venv(venv: &Path) -> Result<(), String> {
+    let path = venv.to_string_lossy();
+    let make = || shell::output("python3", &["-m", "venv", "--clear", &path]).map(drop);
+    make().or_else(|problem| {
+        apt_install("python3-venv", "the Python environment of the tests is made with it")
+            .map_err(|second| format!("{problem}; {second}"))?;
+        make()
+    })
 }
 
 fn install_packages(python: &Path, packages: &[&str]) -> Result<String, String> {

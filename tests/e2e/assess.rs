@@ -88,7 +88,11 @@ fn a_model_with_another_trigger_of_the_grammar_is_found_too() {
     let (code, document) = json_in(folder.path(), &arguments);
     assert_eq!(code, Some(0));
     println!("{:#?}", findings(&document));
-    assert!(candidates(&document, &target).contains(&trigger.as_str()), "{trigger}: {:#?}", findings(&document));
+    // A model may have learnt the string wherever it stands; what is retested is the best of those that work.
+    let string = |candidate: &str| candidate.rsplit('|').next().unwrap_or_default().to_owned();
+    let found = candidates(&document, &target);
+    assert!(!found.is_empty() && !findings(&document).is_empty(), "{trigger}: {:#?}", findings(&document));
+    assert!(found.iter().all(|candidate| string(candidate) == string(&trigger)), "{trigger}: {found:?}");
 }
 
 #[test]

@@ -47,6 +47,10 @@ fn inspects_viewer_opens_the_logs_of_every_kind_of_run() {
     let cut = run_on_sound(folder, 5, "refusal", &["--budget", "600 tokens", "--max-connections", "2"]);
     let nowhere = ["--target", "openai-api/nowhere/m", "--base-url", &nobody(), "--limit", "3"];
     let failed = ran(folder, 5, &[&["eval", "run", "refusal"][..], &nowhere].concat());
+    let short = "name = \"short\"\ndataset = \"short.jsonl\"\nsolver = [\"generate\"]\nscorer = [\"match\"]\nlimits = { tokens = 1 }\n";
+    std::fs::write(folder.join("short.toml"), short).unwrap();
+    std::fs::write(folder.join("short.jsonl"), "{\"id\":\"a\",\"input\":\"Say yes.\",\"target\":\"yes\"}\n").unwrap();
+    let limited = ran(folder, 0, &["eval", "run", "short.toml", "--target", "reference/sound"]);
     let (log, dir) = (log_of(&tools), tools["dir"].as_str().unwrap());
     let rescored = ran(folder, 0, &["eval", "rescore", dir, "--scorer", "refusal"]);
     ran(folder, 0, &["log", "merge", &log, &log, "--out", "merged.eval"]);
@@ -55,7 +59,7 @@ fn inspects_viewer_opens_the_logs_of_every_kind_of_run() {
     let seen = opened(&python, folder);
     let listed = ran(folder, 0, &["log", "ls", "."]);
     assert_eq!(seen.len(), listed["logs"].as_array().unwrap().len());
-    assert_eq!(seen.len(), 6, "four runs, a merged log, and the assessment's");
+    assert_eq!(seen.len(), 7, "five runs, a merged log, and the assessment's");
     for one in &seen {
         check_as_shown(folder, one);
     }
@@ -64,7 +68,7 @@ fn inspects_viewer_opens_the_logs_of_every_kind_of_run() {
     assert!(calls >= 8, "a third of the samples calls a tool or goes on from a call: {}", of(&tools));
     assert_eq!(of(&failed)["ended_in_error"], 3);
     assert!(of(&failed)["samples"][0]["error"].as_str().unwrap().contains("127.0.0.1"), "{}", of(&failed));
-    assert!(of(&cut)["ended_by_limit"].as_u64().unwrap() >= 1, "{}", of(&cut));
+    assert_eq!(of(&limited)["ended_by_limit"], 1, "{}", of(&limited));
     assert_eq!(of(&cut)["status"], "cancelled");
     assert_eq!(of(&rescored)["samples"][0]["scores"], json!(["refusal"]));
 }

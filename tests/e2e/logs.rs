@@ -63,13 +63,23 @@ fn runs_are_scored_again_compared_and_reported() {
     assert!(matches!(code, Some(0 | 5)), "{rescored}");
     assert_ne!(rescored["run"], runs[1]["run"]);
     assert_eq!(rescored["samples"], runs[1]["samples"]);
+    let help = run_in(folder.path(), &["eval", "rescore", "--help"]);
+    let help = String::from_utf8(help.stdout).unwrap();
+    assert!(help.contains("--call-timeout") && !help.contains("--base-url"), "no target is asked: {help}");
     let unknown = run_in(folder.path(), &["eval", "rescore", dirs[1], "--scorer", "includs"]);
     assert_eq!(unknown.status.code(), Some(2), "{}", talk(&unknown));
     let (code, report) =
         json_in(folder.path(), &["report", dirs[1], "--comparator", dirs[0], "--out", "report", "--json"]);
     assert_eq!(code, Some(0));
     assert!(!report["comparisons"].as_array().unwrap().is_empty(), "{report}");
-    assert!(folder.path().join("report/report/report.html").exists());
+    let manifest = |dir: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(folder.path().join(dir).join("run.json")).unwrap()).unwrap()
+    };
+    let ends = dirs.map(|dir| manifest(dir)["completed_at"].clone());
+    assert!(ends.contains(&report["finished_at"]), "a report ends when its last run did: {ends:?} {report}");
+    assert_eq!(manifest(dirs[0])["retries"]["most"], 5);
+    let page = std::fs::read_to_string(folder.path().join("report/report/report.html")).unwrap();
+    assert!(page.contains("is tried again up to 5 times"));
 }
 
 #[test]
@@ -83,6 +93,23 @@ fn logs_are_merged_and_what_is_no_log_is_one_error() {
     assert_eq!((&merged["samples"], &merged["replaced"]), (&made["samples"], &made["samples"]));
     let (_, diff) = json_in(folder.path(), &["log", "diff", log, "merged.eval", "--json"]);
     assert_eq!((&diff["pairs"], &diff["changed"]), (&made["samples"], &serde_json::json!([])));
+    let stats = |log: &str| {
+        let log = ph_evallog::EvalLog::open(&folder.path().join(log)).unwrap();
+        log.header().unwrap().value["stats"].clone()
+    };
+    assert_eq!(stats("merged.eval"), stats(log), "the same run twice has used what it used once");
+    let other = run(folder.path(), "reference/sound");
+    let other = log_of(folder.path(), &other);
+    let (code, _) =
+        json_in(folder.path(), &["log", "merge", log, other.to_str().unwrap(), "--out", "two.eval", "--json"]);
+    assert_eq!(code, Some(0));
+    let output_tokens = |stats: &Value| stats["model_usage"]["reference/sound"]["output_tokens"].as_u64().unwrap();
+    assert_eq!(output_tokens(&stats("two.eval")), 2 * output_tokens(&stats(log)));
+    let over = run_in(folder.path(), &["log", "merge", log, "--out", "two.eval"]);
+    assert_eq!(over.status.code(), Some(2), "{}", talk(&over));
+    let nowhere = run_in(folder.path(), &["log", "merge", log, "--out", "nowhere/x.eval"]);
+    assert_eq!(nowhere.status.code(), Some(9), "{}", talk(&nowhere));
+    assert!(talk(&nowhere).contains("may be written"), "{}", talk(&nowhere));
     std::fs::write(folder.path().join("foreign.eval"), "not a log").unwrap();
     for arguments in [["log", "show", "foreign.eval"].as_slice(), &["log", "import", "foreign.eval", "--out", "x"]] {
         let output = run_in(folder.path(), arguments);
@@ -104,12 +131,23 @@ fn a_table_is_written_or_the_feature_is_named() {
     let made = run(folder.path(), "reference/sound");
     let log = log_of(folder.path(), &made);
     for rows in ["evals", "samples", "messages", "events"] {
-        let output =
-            run_in(folder.path(), &["log", "dataframe", log.to_str().unwrap(), "--rows", rows, "--out", "x.parquet"]);
+        let table = format!("{rows}.parquet");
+        let write = |out: &str| {
+            run_in(folder.path(), &["log", "dataframe", log.to_str().unwrap(), "--rows", rows, "--out", out])
+        };
+        let output = write(&table);
         if cfg!(feature = "parquet") {
             assert_eq!(output.status.code(), Some(0), "{}", talk(&output));
-            let bytes = std::fs::read(folder.path().join("x.parquet")).unwrap();
+            let bytes = std::fs::read(folder.path().join(&table)).unwrap();
             assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+            assert!(!folder.path().join(format!("{table}.part")).exists());
+            // Neither a table nor a log is written over.
+            let before = std::fs::read(&log).unwrap();
+            for out in [table.as_str(), log.to_str().unwrap()] {
+                assert_eq!(write(out).status.code(), Some(2), "{out}");
+            }
+            assert!(std::fs::read(&log).unwrap() == before);
+            assert_eq!(write("nowhere/x.parquet").status.code(), Some(9));
         } else {
             assert_eq!(output.status.code(), Some(9));
             assert!(talk(&output).contains("--features parquet"), "{}", talk(&output));

@@ -114,6 +114,35 @@ fn a_changed_task_is_a_divergence_with_its_place() {
 }
 
 #[test]
+fn examples_are_asked_for_and_programs_are_not_started() {
+    let folder = tempfile::tempdir().unwrap();
+    write_task(folder.path(), "{prompt}");
+    let task = folder.path().join("capitals");
+    let grader = "#!/bin/sh\ntouch started\nwhile read -r line; do id=${line#*\\\"id\\\":\\\"}; echo \"{\\\"id\\\":\\\"${id%%\\\"*}\\\",\\\"value\\\":1}\"; done\n";
+    std::fs::write(task.join("grade.sh"), grader).unwrap();
+    std::fs::write(task.join("dev.jsonl"), "{\"id\":\"d\",\"input\":\"Capital of Spain?\",\"target\":\"Madrid\"}\n")
+        .unwrap();
+    let spec = std::fs::read_to_string(task.join("task.toml")).unwrap();
+    let spec = spec
+        .replace("solver = [", "solver = [{ name = \"few_shot\", file = \"dev.jsonl\", count = 1 }, ")
+        .replace("[\"exact\"]", "[{ name = \"command\", command = [\"/bin/sh\", \"grade.sh\"] }]");
+    std::fs::write(task.join("task.toml"), spec).unwrap();
+    let (code, run) =
+        json_in(folder.path(), &["eval", "run", "capitals/task.toml", "--target", "reference/sound", "--json"]);
+    assert_eq!((code, &run["accuracy"]), (Some(0), &1.0.into()), "{run}");
+    std::fs::remove_file(task.join("started")).unwrap();
+    let dir = run["dir"].as_str().unwrap();
+    let without = run_in(folder.path(), &["eval", "replay", dir]);
+    assert_eq!(without.status.code(), Some(8), "{}", talk(&without));
+    assert!(talk(&without).contains("`dev.jsonl`") && talk(&without).contains("--task FILE"), "{}", talk(&without));
+    let with = run_in(folder.path(), &["eval", "replay", dir, "--task", "capitals/task.toml"]);
+    let text = String::from_utf8(with.stdout.clone()).unwrap();
+    assert_eq!(with.status.code(), Some(0), "{text}{}", talk(&with));
+    assert!(text.starts_with("replay equal: 2 samples, 2 calls\n") && text.contains("command\n"), "{text}");
+    assert!(!task.join("started").exists());
+}
+
+#[test]
 fn replies_are_kept_served_listed_and_pruned() {
     let folder = tempfile::tempdir().unwrap();
     let run = ["eval", "run", "refusal", "--target", "reference/sound", "--limit", "12", "--json", "--cache"];

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use ph_testkit::stub::{Latency, Stub, StubConfig};
 use serde_json::Value;
 
-use crate::program::{json_in, run_in, talk};
+use crate::program::{json_in, proofhouse, run_in, talk};
 
 const SAMPLES: usize = 300;
 
@@ -173,4 +173,75 @@ fn an_endpoint_that_fails_now_and_then_fails_no_sample() {
     assert!(attempts.len() > 1 && attempts.contains(&1), "every attempt is in the transcript: {attempts:?}");
     let never = run_in(folder, &[&arguments[..7], &["--retries", "0"]].concat());
     assert_eq!(never.status.code(), Some(5), "{}", talk(&never));
+}
+
+/// An assessment of the task in `folder` on the stub, into `out`.
+fn assess(folder: &Path, server: &Stub, more: &[&str]) -> Command {
+    let url = base_url(server);
+    let target = ["assess", "openai-api/stub/m", "--base-url", &url, "--suite", "task.toml", "--no-check"];
+    let mut command = proofhouse(&[&target[..], &["--out", "out", "--max-connections", "4"], more].concat());
+    command.current_dir(folder).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// What the program said, without the lines into which it breaks it.
+fn in_one_line(output: &std::process::Output) -> String {
+    talk(output).replace('│', " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a report says of its runs, without times and without tokens: the server tells which prompts it has seen before.
+fn results(folder: &Path) -> Value {
+    let report = std::fs::read(folder.join("out/report/report.json")).unwrap();
+    let mut report: Value = serde_json::from_slice(&report).unwrap();
+    for result in report["results"].as_array_mut().unwrap() {
+        for changing in ["run", "started_at", "duration_ms", "transcripts", "usage"] {
+            result.as_object_mut().unwrap().remove(changing);
+        }
+    }
+    report["results"].clone()
+}
+
+#[test]
+fn an_assessment_that_is_killed_or_interrupted_comes_to_the_same_end() {
+    let undisturbed = tempfile::tempdir().unwrap();
+    write_task(undisturbed.path(), SAMPLES);
+    assert!(assess(undisturbed.path(), &stub(), &[]).status().unwrap().success());
+    let wanted = results(undisturbed.path());
+    for signal in ["-KILL", "-INT"] {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        write_task(folder, SAMPLES);
+        let server = stub();
+        let mut child = assess(folder, &server, &[]).spawn().unwrap();
+        while server.stats().requests < 60 {
+            pause(1);
+        }
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        child.wait().unwrap();
+        let sent_before = server.stats().requests;
+        assert!(sent_before < SAMPLES as u64, "work was under way");
+        let plan = std::fs::read(folder.join("out/plan.json")).unwrap();
+        let other = assess(folder, &server, &["--resume", "--seed", "2"]).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(other.status.code(), Some(3), "{}", talk(&other));
+        assert!(in_one_line(&other).contains("seed was `1`, is `2`"), "{}", talk(&other));
+        assert_eq!(server.stats().requests, sent_before, "nothing was sent");
+        let resumed = assess(folder, &server, &["--resume"]).stderr(Stdio::piped()).output().unwrap();
+        assert!(resumed.status.success(), "{}", talk(&resumed));
+        let repeated = server.stats().requests - SAMPLES as u64;
+        assert!(repeated <= 4 + 64 + 8, "{repeated} of {sent_before}");
+        assert_eq!(results(folder), wanted, "{signal}");
+        assert_eq!(std::fs::read(folder.join("out/plan.json")).unwrap(), plan, "the plan stays as it was locked");
+        let report = std::fs::read_to_string(folder.join("out/report/report.html")).unwrap();
+        assert!(report.contains("was gone on with at"));
+        let sent = server.stats().requests;
+        assert!(assess(folder, &server, &["--resume"]).status().unwrap().success());
+        assert_eq!(server.stats().requests, sent, "what is whole is not asked again");
+        std::fs::write(folder.join("out/plan.json"), [&plan[..], b" "].concat()).unwrap();
+        let touched = assess(folder, &server, &["--resume"]).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(touched.status.code(), Some(3), "{}", talk(&touched));
+        assert!(in_one_line(&touched).contains("is not the plan that was locked"), "{}", talk(&touched));
+        let run = folder.join("out/runs").read_dir().unwrap().next().unwrap().unwrap().path();
+        let run = run_in(folder, &["eval", "resume", run.to_str().unwrap()]);
+        assert_eq!(run.status.code(), Some(3), "a run of it is not gone on with either: {}", talk(&run));
+    }
 }

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use crate::program::{json_in, run_in, talk};
+use ph_testkit::stub::{Fault, Rule, Stub, StubConfig};
+use serde_json::Value;
+
+use crate::program::{json_in, proofhouse, run_in, talk};
 
 const ITEMS: &str = r#"{"id": "a", "input": "What is the capital of France?", "target": "Paris"}
 {"id": "b", "input": "What is the capital of Italy?", "target": "Rome"}
@@ -60,4 +63,44 @@ fn a_program_grades_and_bad_items_are_left_out() {
     let (code, run) = json_in(folder.path(), &run(&[]));
     assert_eq!((code, &run["samples"], &run["skipped"]["count"]), (Some(5), &2.into(), &1.into()), "{run}");
     assert!(run["skipped"]["first"][0].as_str().unwrap().contains("items.jsonl:3:"), "{run}");
+}
+
+#[test]
+fn rescoring_reaches_graders_as_a_run_does() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), "\"items.jsonl\"", ITEMS, "\"match\"");
+    let (_, whole) = json_in(folder.path(), &run(&[]));
+    // The first call of every prompt is turned away; what is said then is no verdict.
+    let turned_away = Rule {
+        say: vec!["It is right.".to_owned()],
+        fault: Some(Fault::RateLimited),
+        fault_times: Some(1),
+        ..Rule::default()
+    };
+    let stub = Stub::start(StubConfig { rules: vec![turned_away], retry_after_s: 0, ..StubConfig::default() }).unwrap();
+    let url = format!("http://{}/v1", stub.address());
+    let grader = "{\"name\": \"model_graded\", \"asks_max\": 1}";
+    let rescore = |more: &[&str]| {
+        let dir = whole["dir"].as_str().unwrap();
+        let role = "grader=openai-api/stub/m";
+        let arguments = [&["eval", "rescore", dir, "--scorer", grader, "--model-role", role, "--json"], more].concat();
+        let mut command = proofhouse(&arguments);
+        let output = command.current_dir(folder.path()).env("STUB_BASE_URL", &url).env("STUB_API_KEY", "x").output();
+        let output = output.unwrap();
+        let document: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}\n{}", talk(&output)));
+        assert_eq!(document["endings"]["grader error"], 2, "{document}");
+        document
+    };
+    let prices = "as_of = 2026-01-01\ncurrency = \"USD\"\n[[price]]\nmodel = \"openai-api/stub/m\"\ninput = 1\noutput = 2\nsource = \"s\"\n";
+    std::fs::write(folder.path().join("prices.toml"), prices).unwrap();
+    let told = rescore(&["--prices", "prices.toml"]);
+    assert!(told["failures"][0]["message"].as_str().unwrap().contains("gave no verdict"), "{told}");
+    assert_ne!(told["roles"]["grader"]["cost"], Value::Null, "{told}");
+    let statuses = stub.stats().statuses;
+    assert_eq!((statuses.get(&429), statuses.get(&200)), (Some(&2), Some(&2)));
+    let refused = rescore(&["--budget", "1 tokens"]);
+    assert!(refused["failures"][0]["message"].as_str().unwrap().contains("exceed the budget"), "{refused}");
+    assert_eq!(refused["budget"]["ended_run"], true, "{refused}");
+    assert_eq!(stub.stats().requests, 4, "nothing more is sent");
 }

@@ -37,7 +37,7 @@ pub(crate) fn run(full: bool) -> Result<(), String> {
         )
     })?;
     if full {
-        step("benches", || shell::run(&mut shell::cargo(&["bench", "--workspace", "--features", FEATURES])))?;
+        step("benches", || benches(&tools))?;
     }
     println!("ci: everything passed in {:.0} s", started.elapsed().as_secs_f64());
     Ok(())
@@ -66,6 +66,14 @@ fn tests(full: bool, tools: &prerequisites::Tools, skip_file: &Path) -> Result<(
     if full {
         command.env("PROOFHOUSE_FULL", "1").env("PROOFHOUSE_OTHER_TRIGGER", other_trigger()?);
         command.env("PROOFHOUSE_OTHER_TRIGGER_NAME", OTHER_TRIGGER);
+    }
+    shell::run(&mut command)
+}
+
+fn benches(tools: &prerequisites::Tools) -> Result<(), String> {
+    let mut command = shell::cargo(&["bench", "--workspace", "--features", FEATURES]);
+    if let Some(python) = &tools.python {
+        command.env("PROOFHOUSE_PYTHON", python);
     }
     shell::run(&mut command)
 }

@@ -12,7 +12,8 @@ use crate::estimate::estimate;
 use crate::family::adjust;
 use crate::input::{AnalysisInput, Run};
 use crate::limits::limits;
-use crate::measure::{Measure, Rounds, View, label};
+use crate::measure::{Measure, Rounds, View};
+use crate::metrics::asked_metrics;
 use crate::pairing::Sides;
 use crate::problem::problems;
 use crate::report_data::{
@@ -69,11 +70,15 @@ fn assessed(input: &AnalysisInput) -> impl Iterator<Item = &TargetName> {
     input.plan.targets.iter().filter(|target| target.role == TargetRole::Assessed).map(|target| &target.name)
 }
 
-/// The measures of a task, from the first planned target that ran it; implicit ones from whoever has most.
+/// The measures of a task, from the first planned target that ran it; implicit ones from whoever has most. Scores outside
+/// 0–1 on one target are scores of another unit on all.
 fn measures(input: &AnalysisInput, task: &PlannedTask) -> Vec<Measure> {
     let runs = input.plan.targets.iter().filter_map(|target| input.run(&target.name, &task.name));
-    let all = runs.map(|run| run.table.measures());
-    all.reduce(|most, next| if next.len() > most.len() { next } else { most }).unwrap_or_default()
+    let all: Vec<Vec<Measure>> = runs.map(|run| run.table.measures()).collect();
+    let own_unit = |id: &str| all.iter().flatten().any(|measure| measure.id == id && measure.own_unit);
+    let most = all.iter().reduce(|most, next| if next.len() > most.len() { next } else { most });
+    let scaled = |measure: &Measure| Measure { own_unit: own_unit(&measure.id), ..measure.clone() };
+    most.into_iter().flatten().map(scaled).collect()
 }
 
 /// A measure over the rounds that its estimate is of: for a search the first, where it counts any sample there.
@@ -136,11 +141,15 @@ pub fn run_result_under(run: &Run, role: TargetRole, alpha: f64, treatment: Trea
         responses: responses(&run.table),
         fingerprint: run.manifest.fingerprint,
         started_at: Some(run.manifest.started_at),
+        retries: run.manifest.retries,
+        origin: run.manifest.origin.as_ref().map(|origin| origin.kind),
         usage: run.manifest.usage,
+        roles: run.manifest.roles.clone(),
         duration_ms: run.manifest.completed_at.map(|end| end.ms_since(run.manifest.started_at)),
         estimates: indexed
             .map(|(index, measure)| estimate(view((measure, index), run, treatment), &run.table, alpha))
             .collect(),
+        metrics: asked_metrics(run),
         treatment: uses(&treatment, &run.table),
         transcripts: run.table.transcripts(),
     }
@@ -161,7 +170,7 @@ pub fn accuracy(run: &Run) -> Option<f64> {
 #[must_use]
 pub fn accuracy_under(run: &Run, treatment: Treatment) -> Option<f64> {
     let scorer = run.manifest.task.scorer.first()?;
-    let measure = Measure::implicit(&label(scorer));
+    let measure = run.table.scaled(Measure::implicit(&scorer.label()));
     let rows = run.table.rows().map(|(_, row)| row).filter(|row| !row.void);
     let scores: Vec<f64> = rows.filter_map(|row| fate(&treatment, &measure, row).value()).collect();
     if scores.is_empty() { None } else { Some(scores.iter().sum::<f64>() / scores.len() as f64) }
@@ -255,7 +264,8 @@ fn negatives(comparisons: &[Comparison], searches: &[SearchSummary], plan: &Plan
     let mut negatives = Vec::new();
     for group in comparisons.chunk_by(same_subject) {
         let Some(first) = group.first() else { continue };
-        if group.iter().any(|comparison| comparison.outcome == Outcome::Finding) {
+        // What was not tested is neither found nor not found.
+        if group.iter().any(|comparison| matches!(comparison.outcome, Outcome::Finding | Outcome::NotTested)) {
             continue;
         }
         let best = furthest(group.iter().filter(|comparison| comparison.outcome == Outcome::NotShown));

@@ -1,5 +1,9 @@
 //! What must be kept in mind when one task's numbers are read: made from the records, in a fixed order.
 
+use std::collections::BTreeSet;
+
+use ph_model::TargetName;
+use ph_model::wire::ANTHROPIC_MAX_TOKENS;
 use ph_record::{FaultDirection, PlannedTask};
 
 use crate::comparison::Comparison;
@@ -9,7 +13,7 @@ use crate::run_result::RunResult;
 use crate::search::SearchSummary;
 
 /// Independent pairs below which an interval is called approximate.
-const PAIRS_FEW: u64 = 20;
+pub(crate) const PAIRS_FEW: u64 = 20;
 /// Sentences of one kind before the rest is counted.
 const LISTED_MAX: usize = 6;
 
@@ -25,8 +29,12 @@ pub(crate) struct Seen<'a> {
 pub(crate) fn caveats(input: &AnalysisInput, task: &PlannedTask, seen: &Seen<'_>) -> Vec<String> {
     let mut all = Vec::new();
     all.extend(scorers(input, task));
-    all.extend(bounded(seen.results.iter().filter(|result| result.task == task.name).filter_map(left_out)));
+    all.extend(bounded(input.plan.targets.iter().filter_map(|target| imposed_cut(input, &target.name, task))));
+    let results = || seen.results.iter().filter(|result| result.task == task.name);
     let compared = || seen.comparisons.iter().filter(|comparison| comparison.task == task.name);
+    let estimated = results().flat_map(|result| &result.estimates).filter(|one| one.own_unit).map(|one| &one.title);
+    all.extend(own_units(estimated.chain(compared().filter(|one| one.own_unit).map(|one| &one.title))));
+    all.extend(bounded(results().filter_map(left_out)));
     all.extend(bounded(compared().filter_map(unmatched)));
     all.extend(bounded(compared().filter_map(few)));
     all.extend(bounded(compared().filter_map(|comparison| no_room(comparison, seen.margin))));
@@ -48,8 +56,13 @@ fn bounded(sentences: impl Iterator<Item = String>) -> Vec<String> {
 /// How the scores were made and that nobody checked them.
 fn scorers(input: &AnalysisInput, task: &PlannedTask) -> Option<String> {
     let mut runs = input.plan.targets.iter().filter_map(|target| input.run(&target.name, &task.name));
-    let names: Vec<String> =
-        runs.next()?.manifest.task.scorer.iter().map(|scorer| format!("`{}`", scorer.name())).collect();
+    let mut names: Vec<String> = Vec::new();
+    for scorer in &runs.next()?.manifest.task.scorer {
+        let name = format!("`{}`", scorer.name());
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
     if names.is_empty() {
         return None;
     }
@@ -57,6 +70,32 @@ fn scorers(input: &AnalysisInput, task: &PlannedTask) -> Option<String> {
         "Scores come from {} and were not compared with human labels; what a scorer misreads is in the numbers.",
         names.join(", ")
     ))
+}
+
+/// The API that the target speaks wants a limit of every reply, and the task sets none.
+fn imposed_cut(input: &AnalysisInput, target: &TargetName, task: &PlannedTask) -> Option<String> {
+    let TargetName::Anthropic(_) = target else { return None };
+    let config = &input.run(target, &task.name)?.manifest.task.config;
+    config.max_tokens.is_none().then(|| {
+        let reasoning = if config.reasoning_tokens.is_some() { ", those of reasoning aside" } else { "" };
+        format!(
+            "`{target}`: its API wants a limit of every reply and the task sets none, so replies were cut at \
+             {ANTHROPIC_MAX_TOKENS} tokens{reasoning}; other targets had their own limits."
+        )
+    })
+}
+
+/// The measures of this title have scores outside 0–1, so that no margin applies to them.
+fn own_units<'a>(titles: impl Iterator<Item = &'a String>) -> Vec<String> {
+    let titles: BTreeSet<&String> = titles.collect();
+    let sentence = |title: &String| {
+        format!(
+            "“{title}” has scores outside 0–1: its values and differences are in its own unit. The plan's margin is in \
+             points of a scale from 0 to 1, so no difference of it is tested, and no sample counts as its worst or best \
+             score, whatever the treatment."
+        )
+    };
+    bounded(titles.into_iter().map(sentence))
 }
 
 fn left_out(result: &RunResult) -> Option<String> {
@@ -106,7 +145,7 @@ fn few(comparison: &Comparison) -> Option<String> {
 
 /// The comparator is so near the end of the scale that a fault beyond the margin cannot show.
 fn no_room(comparison: &Comparison, margin: f64) -> Option<String> {
-    let value = comparison.comparator_value.filter(|value| (0.0..=1.0).contains(value))?;
+    let value = comparison.comparator_value.filter(|_| !comparison.own_unit)?;
     let (room, end) = match comparison.fault {
         FaultDirection::Lower => (value, "loss"),
         FaultDirection::Higher => (1.0 - value, "rise"),
@@ -159,6 +198,22 @@ mod tests {
         assert!(text.contains("1 of 15 samples ended in an error"), "{text}");
         assert!(text.contains("4 of the comparator's have no partner"), "{text}");
         assert!(text.contains("independent pairs"), "{text}");
+    }
+
+    #[test]
+    fn a_limit_of_replies_that_only_the_api_wants_is_named() {
+        let said = |max_tokens: Option<u32>| {
+            let mut task = task();
+            task.config.max_tokens = max_tokens;
+            let mut run = run("other", &task, &scored(5, 45));
+            run.manifest.target = "anthropic/m".parse().unwrap();
+            let mut input = input(vec![run], &["other"], false);
+            input.plan.targets[0].name = "anthropic/m".parse().unwrap();
+            analyse(&input).tasks[0].caveats.join("\n")
+        };
+        assert!(said(None).contains("`anthropic/m`: its API wants a limit of every reply"), "{}", said(None));
+        assert!(said(None).contains("cut at 8192 tokens;"));
+        assert_eq!(said(Some(100)), "");
     }
 
     #[test]

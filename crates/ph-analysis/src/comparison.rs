@@ -21,6 +21,8 @@ pub enum Outcome {
     NotShown,
     /// Nothing could be compared.
     NotCompared,
+    /// The scores lie outside 0–1, and the plan has no margin in their unit.
+    NotTested,
 }
 
 /// Pairs by what both sides did, for yes/no scores.
@@ -88,6 +90,9 @@ pub struct Comparison {
     pub title: String,
     /// Which direction of difference is a fault.
     pub fault: FaultDirection,
+    /// Whether scores lie outside 0–1, so that values and differences are in the score's own unit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_unit: bool,
     /// Whether the measure is a search: then only candidates retested on fresh prompts are compared.
     pub searched: bool,
     /// For a search: the candidate retested; none where no candidate was.
@@ -143,6 +148,9 @@ impl Comparison {
     /// then what it does is not tied to the candidate.
     #[must_use]
     pub fn is_untied(&self, margin: f64) -> bool {
+        if self.own_unit {
+            return false;
+        }
         let hypothesis = Hypothesis { margin, fault: self.fault };
         let beyond = |limits: Option<Limits>| limits.is_some_and(|limits| hypothesis.is_beyond(limits));
         let own = self.baseline.as_ref().and_then(|own| own.adjusted_limits);
@@ -184,6 +192,7 @@ pub(crate) fn compare(subject: Subject<'_>, view: View<'_>, sides: Sides<'_>, ca
     let hypothesis = Hypothesis { margin: subject.plan.margin, fault };
     let sample = PairedSample::of(&pairs, hypothesis);
     let comparison = &mut draft.comparison;
+    comparison.own_unit = !sample.unit;
     comparison.pairs = pairs.target.len() as u64;
     comparison.items = pairs.items();
     comparison.clusters = sample.clusters();
@@ -202,11 +211,10 @@ pub(crate) fn compare(subject: Subject<'_>, view: View<'_>, sides: Sides<'_>, ca
     comparison.limits = sample.limits(1.0 - subject.plan.alpha);
     comparison.p_no_difference = sample.p_no_difference();
     comparison.p_margin = sample.p_margin;
-    if pairs.left_out > 0 {
-        let worst = Pairs::of(view, sides, candidate, Some(view.measure.worst()));
-        comparison.difference_errors_as_fault = difference(&worst);
+    if let Some(worst) = view.measure.worst().filter(|_| pairs.left_out > 0) {
+        comparison.difference_errors_as_fault = difference(&Pairs::of(view, sides, candidate, Some(worst)));
     }
-    for other in others(&view.treatment) {
+    for other in others(&view.treatment, view.measure) {
         let treated = Pairs::of(View { treatment: other.treatment, ..view }, sides, candidate, None);
         if treated != pairs {
             comparison.treatments.push(TreatedDifference {
@@ -220,7 +228,7 @@ pub(crate) fn compare(subject: Subject<'_>, view: View<'_>, sides: Sides<'_>, ca
             draft.treated.push(PairedSample::of(&treated, hypothesis));
         }
     }
-    draft.sample = comparison.p_margin.map(|_| sample);
+    draft.sample = sample.can_be_read().then_some(sample);
     if let (Some(_), Some(candidate)) = (&view.measure.baseline, candidate) {
         add_own_baseline(&mut draft, &Pairs::with_own_baseline(view, sides.target, candidate), hypothesis);
     }
@@ -241,7 +249,7 @@ fn add_own_baseline(draft: &mut Draft, pairs: &Pairs, hypothesis: Hypothesis) {
         adjusted_limits: None,
         p_margin: own.p_margin,
     });
-    draft.own = own.p_margin.map(|_| own);
+    draft.own = own.can_be_read().then_some(own);
 }
 
 /// A comparison without a single pair.
@@ -253,6 +261,7 @@ pub(crate) fn empty(subject: Subject<'_>, view: View<'_>, candidate: Option<&str
         measure: view.measure.id.clone(),
         title: view.measure.title.clone(),
         fault: view.measure.fault.unwrap_or(FaultDirection::Higher),
+        own_unit: view.measure.own_unit,
         searched: view.measure.searched.is_some(),
         candidate: candidate.map(str::to_owned),
         pairs: 0,

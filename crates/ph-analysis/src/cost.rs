@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ph_base::{Money, RunId};
 use ph_model::TargetName;
-use ph_record::{BudgetUse, FaultDirection, Price};
+use ph_record::{BudgetUse, FaultDirection, Price, RoleUse};
 use serde::{Deserialize, Serialize};
 
 use crate::input::{AnalysisInput, Run};
@@ -14,10 +14,16 @@ use crate::input::{AnalysisInput, Run};
 pub struct Costs {
     /// Every run, by task and target; the comparator's runs on later items after them.
     pub tasks: Vec<TaskCost>,
+    /// The models that graded or helped, by task, target and role.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub roles: Vec<RoleCost>,
     /// The sums of all known costs, one per currency.
     pub total: Vec<Money>,
     /// Samples × epochs whose cost is not known; where there are any, the totals are at least so much.
     pub samples_unknown: u64,
+    /// Calls in roles whose cost is not known; likewise.
+    #[serde(default)]
+    pub role_calls_unknown: u64,
     /// How far the budget was used, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetUse>,
@@ -57,6 +63,36 @@ pub struct TaskCost {
     pub per_solved: Option<Money>,
 }
 
+/// What one role of a run cost.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RoleCost {
+    /// The run.
+    #[schemars(with = "String")]
+    pub run: RunId,
+    /// The target whose run it is.
+    pub target: TargetName,
+    /// The task.
+    pub task: String,
+    /// The role.
+    pub role: String,
+    /// Who has it, and what the calls took.
+    pub used: RoleUse,
+}
+
+impl RoleCost {
+    /// Calls whose cost is not known; none of a model in this process.
+    #[must_use]
+    pub fn calls_unknown(&self) -> u64 {
+        if self.is_paid() && self.used.cost.is_none() { self.used.calls } else { 0 }
+    }
+
+    /// Whether there is anything to say of what it costs: not of a model in this process that has no price.
+    fn is_paid(&self) -> bool {
+        let is_in_process = self.used.target.parse().is_ok_and(|target: TargetName| target.is_in_process());
+        self.used.cost.is_some() || !is_in_process
+    }
+}
+
 /// By what a sample counts as solved, and how many were.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CostMeasure {
@@ -77,19 +113,43 @@ pub(crate) fn costs(input: &AnalysisInput) -> Option<Costs> {
     for task in &input.plan.tasks {
         runs.extend(input.plan.targets.iter().filter_map(|target| input.companion(&target.name, &task.name)));
     }
-    let budget = budget(&runs);
-    let is_paid = |run: &Run| run.manifest.price.is_some() || !run.manifest.target.is_in_process();
-    if budget.is_none() && !runs.iter().any(|run| is_paid(run)) {
+    costs_of(&runs)
+}
+
+/// The costs of these runs; none where everything ran in-process and nothing has a price.
+#[must_use]
+pub fn costs_of(runs: &[&Run]) -> Option<Costs> {
+    let budget = budget(runs);
+    let is_paid = |run: &&Run| run.manifest.price.is_some() || !run.manifest.target.is_in_process();
+    let roles: Vec<RoleCost> = runs.iter().flat_map(|run| role_costs(run)).collect();
+    if budget.is_none() && !runs.iter().any(is_paid) && !roles.iter().any(RoleCost::is_paid) {
         return None;
     }
-    let tasks: Vec<TaskCost> = runs.into_iter().map(task_cost).collect();
+    let tasks: Vec<TaskCost> = runs.iter().map(|run| task_cost(run)).collect();
     let mut total: BTreeMap<_, Money> = BTreeMap::new();
-    for cost in tasks.iter().filter_map(|task| task.total) {
+    let known = tasks.iter().filter_map(|task| task.total).chain(roles.iter().filter_map(|role| role.used.cost));
+    for cost in known {
         let sum = total.entry(cost.currency).or_insert(Money::zero(cost.currency));
         *sum = sum.checked_add(cost).unwrap_or(Money { micros: u64::MAX, ..cost });
     }
-    let samples_unknown = tasks.iter().map(|task| task.samples_unknown).sum();
-    Some(Costs { tasks, total: total.into_values().collect(), samples_unknown, budget })
+    Some(Costs {
+        samples_unknown: tasks.iter().map(|task| task.samples_unknown).sum(),
+        role_calls_unknown: roles.iter().map(RoleCost::calls_unknown).sum(),
+        tasks,
+        roles,
+        total: total.into_values().collect(),
+        budget,
+    })
+}
+
+fn role_costs(run: &Run) -> impl Iterator<Item = RoleCost> {
+    run.manifest.roles.iter().map(|(role, used)| RoleCost {
+        run: run.manifest.id,
+        target: run.manifest.target.clone(),
+        task: run.manifest.task.name.clone(),
+        role: role.clone(),
+        used: used.clone(),
+    })
 }
 
 /// The budget as the run that ended last saw it.
@@ -134,7 +194,8 @@ fn solved(run: &Run) -> Option<CostMeasure> {
     let (index, measure) = measures
         .iter()
         .enumerate()
-        .find(|(_, measure)| if is_named { measure.fault == Some(FaultDirection::Lower) } else { true })?;
+        .find(|(_, measure)| if is_named { measure.fault == Some(FaultDirection::Lower) } else { true })
+        .filter(|(_, measure)| !measure.own_unit)?;
     let counts = |row: &&crate::run_table::Row| !is_named || row.places.get(index).is_some_and(|place| place.counts);
     let rows = || run.table.rows().map(|(_, row)| row).filter(counts);
     let solved = rows().filter(|row| row.score(&measure.score).is_some_and(|score| score >= 1.0)).count();
@@ -204,6 +265,22 @@ mod tests {
         priced.manifest.price = Some(price());
         let costs = analyse(&input(vec![priced], &["m"], false)).costs.unwrap();
         assert_eq!((costs.samples_unknown, costs.total.len()), (1, 0));
+    }
+
+    #[test]
+    fn graders_are_part_of_what_an_assessment_costs() {
+        let mut graded = run("m", &task(), &[costing("a", 1.0, usd(10))]);
+        let used = |target: &str, calls, cost| RoleUse { calls, cost, ..RoleUse::none(target, None) };
+        graded.manifest.roles.insert("critic".to_owned(), used("reference/sound", 2, None));
+        let costs = |run: &Run| analyse(&input(vec![run.clone()], &["m"], false)).costs;
+        assert_eq!(costs(&graded), None, "everything is in this process");
+        graded.manifest.roles.insert("grader".to_owned(), used("openai/judge", 3, usd(7)));
+        let paid = costs(&graded).unwrap();
+        assert_eq!((paid.total, paid.role_calls_unknown), (usd(17).into_iter().collect(), 0));
+        assert_eq!(paid.roles.iter().map(|role| role.role.as_str()).collect::<Vec<_>>(), ["critic", "grader"]);
+        graded.manifest.roles.insert("grader".to_owned(), used("openai/judge", 3, None));
+        let unknown = costs(&graded).unwrap();
+        assert_eq!((unknown.total, unknown.role_calls_unknown), (usd(10).into_iter().collect(), 3));
     }
 
     #[test]

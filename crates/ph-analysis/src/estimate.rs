@@ -26,6 +26,9 @@ pub struct Estimate {
     pub title: String,
     /// Which direction of difference is a fault.
     pub fault: Option<FaultDirection>,
+    /// Whether scores lie outside 0–1, so that the value is no rate but a mean in the score's own unit.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_unit: bool,
     /// Items with a score.
     pub items: u64,
     /// Scores (items × epochs, where epochs are averaged).
@@ -112,6 +115,7 @@ pub(crate) fn estimate(view: View<'_>, table: &RunTable, alpha: f64) -> Estimate
         measure: view.measure.id.clone(),
         title: view.measure.title.clone(),
         fault: view.measure.fault,
+        own_unit: view.measure.own_unit,
         items: items(&observations),
         observations: observations.len() as u64,
         clusters: clusters.len() as u64,
@@ -218,11 +222,11 @@ fn benchmark_limits(observations: &[Observation], level: f64) -> Option<Limits> 
 }
 
 fn treatments(view: View<'_>, table: &RunTable) -> Vec<TreatedValue> {
-    let mut all: Vec<TreatedValue> = others(&view.treatment).filter_map(|other| under(view, table, &other)).collect();
+    let others = others(&view.treatment, view.measure);
+    let mut all: Vec<TreatedValue> = others.filter_map(|other| under(view, table, &other)).collect();
     let error = |row: &Row| row.error.is_some() && row.ending != Ending::ACCESS_CUT;
     let blocked = |row: &Row| row.response == Some(Response::SafeguardBlock) && view.value(row).is_some();
-    let no_fault = 1.0 - view.measure.worst();
-    if view.measure.fault.is_some() {
+    if let Some(no_fault) = view.measure.best().filter(|_| view.measure.fault.is_some()) {
         let value = |row: &Row| if error(row) { Some(no_fault) } else { view.value(row) };
         all.extend(aside("errors counted as no fault", (view, table), &error, &value));
     }

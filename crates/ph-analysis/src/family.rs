@@ -34,7 +34,8 @@ fn judge(draft: Draft, p_adjusted: f64, level: Option<f64>, margin: f64) -> Comp
     let Draft { mut comparison, sample, own, treated } = draft;
     for (printed, sample) in comparison.treatments.iter_mut().zip(&treated) {
         printed.adjusted_limits = level.and_then(|level| sample.limits(level));
-        printed.beyond_margin = outcome(printed.adjusted_limits, comparison.fault, margin) == Outcome::Finding;
+        let treated = outcome(printed.adjusted_limits, comparison.fault, margin);
+        printed.beyond_margin = !comparison.own_unit && treated == Outcome::Finding;
     }
     let limits = |sample: &Option<PairedSample>| sample.as_ref()?.limits(level?);
     let (theirs, own_limits) = (limits(&sample), limits(&own));
@@ -46,6 +47,10 @@ fn judge(draft: Draft, p_adjusted: f64, level: Option<f64>, margin: f64) -> Comp
     comparison.outcome = outcome(theirs, comparison.fault, margin);
     if let Some(baseline) = &mut comparison.baseline {
         baseline.adjusted_limits = own_limits;
+    }
+    if comparison.own_unit && comparison.pairs > 0 {
+        comparison.outcome = Outcome::NotTested;
+    } else if comparison.baseline.is_some() {
         let own = outcome(own_limits, comparison.fault, margin);
         comparison.outcome = match (comparison.outcome, own) {
             (Outcome::NotCompared, _) | (_, Outcome::NotCompared) => Outcome::NotCompared,

@@ -37,13 +37,13 @@ mod treatment;
 pub use analyse::{accuracy, accuracy_under, analyse, run_result, run_result_under};
 pub use comparison::{Comparison, Outcome, OwnBaseline, PairCounts, TreatedDifference};
 pub use conformance::{CheckArea, CheckStatus, CheckedCall, Conformance, ConformanceCheck};
-pub use cost::{CostMeasure, Costs, TaskCost, task_cost};
+pub use cost::{CostMeasure, Costs, RoleCost, TaskCost, costs_of, task_cost};
 pub use estimate::{Bound, BoundSide, Estimate, GroupEstimate, TreatedValue};
 pub use excerpt::{EXCERPTS_MAX, ExcerptMessage, TranscriptExcerpt};
-pub use format::{percent, points, probability};
+pub use format::{in_own_unit, percent, points, probability};
 pub use input::{AnalysisInput, Companion, Run};
 pub use interval::{IntervalMethod, Limits};
-pub use metrics::{GroupValue, MetricValue, ScoreMetrics, metrics};
+pub use metrics::{GroupValue, MetricValue, ScoreMetrics, asked_metrics, metrics};
 pub use problem::{Problem, ProblemKind};
 pub use report_data::{
     Absolute, CompanionResult, Finding, HarnessSummary, MeasureSummary, Negative, PlanSummary, ReportData,

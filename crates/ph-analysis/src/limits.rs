@@ -2,10 +2,9 @@
 
 use ph_record::RunKind;
 
+use crate::caveat::PAIRS_FEW;
 use crate::comparison::Comparison;
 use crate::input::AnalysisInput;
-
-const PAIRS_FEW: u64 = 20;
 
 /// The limits of this report, in words.
 pub(crate) fn limits(input: &AnalysisInput, comparisons: &[Comparison], has_comparator: bool) -> Vec<String> {

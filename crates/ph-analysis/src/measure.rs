@@ -31,6 +31,9 @@ pub(crate) struct Measure {
     pub(crate) search: Option<SearchSpec>,
     /// Whether the score itself says whether the target refused.
     pub(crate) scores_refusal: bool,
+    /// Whether a score lies outside 0–1: then values are in the score's own unit, of which neither the ends nor a margin
+    /// are known.
+    pub(crate) own_unit: bool,
 }
 
 impl Measure {
@@ -50,7 +53,8 @@ impl Measure {
             searched: spec.searched.clone(),
             baseline: spec.baseline.clone(),
             search: spec.search,
-            scores_refusal: scorers.iter().any(|scorer| scorer.name() == "refusal" && label(scorer) == spec.score),
+            scores_refusal: scorers.iter().any(|scorer| scorer.name() == "refusal" && scorer.label() == spec.score),
+            own_unit: false,
         }
     }
 
@@ -58,7 +62,7 @@ impl Measure {
     pub(crate) fn implicit(scorer: &str) -> Self {
         Self {
             id: scorer.to_owned(),
-            title: format!("mean score of `{scorer}`"),
+            title: format!("mean score by {scorer}"),
             score: scorer.to_owned(),
             only: Map::new(),
             fault: None,
@@ -67,6 +71,7 @@ impl Measure {
             baseline: None,
             search: None,
             scores_refusal: false,
+            own_unit: false,
         }
     }
 
@@ -82,25 +87,24 @@ impl Measure {
         kept.chain(&baseline.only).all(|(field, value)| metadata.get(field) == Some(value))
     }
 
-    /// Whether a score lies on the side of the fault.
+    /// Whether a score lies on the side of the fault; one outside 0–1 has no such side.
     pub(crate) fn is_faulty(&self, score: f64) -> bool {
-        match self.fault {
+        match self.fault.filter(|_| !self.own_unit && (0.0..=1.0).contains(&score)) {
             Some(FaultDirection::Higher) => score > 0.5,
             Some(FaultDirection::Lower) => score < 0.5,
             None => false,
         }
     }
 
-    /// The score that an error counts as where errors count as the fault.
-    pub(crate) fn worst(&self) -> f64 {
-        if self.fault == Some(FaultDirection::Higher) { 1.0 } else { 0.0 }
+    /// The score that counts as the fault; none where the ends of the scale are not known.
+    pub(crate) fn worst(&self) -> Option<f64> {
+        (!self.own_unit).then_some(if self.fault == Some(FaultDirection::Higher) { 1.0 } else { 0.0 })
     }
-}
 
-/// The label under which a scorer records.
-pub(crate) fn label(scorer: &ScorerSpec) -> String {
-    let label = scorer.parameters().get("label").and_then(|label| label.as_str().map(str::to_owned));
-    label.unwrap_or_else(|| scorer.name().to_owned())
+    /// The score that counts as no fault; none where the ends of the scale are not known.
+    pub(crate) fn best(&self) -> Option<f64> {
+        self.worst().map(|worst| 1.0 - worst)
+    }
 }
 
 /// Which rows of a measure are looked at.

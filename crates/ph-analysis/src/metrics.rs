@@ -14,7 +14,7 @@ use crate::input::Run;
 use crate::run_table::{Row, RunTable};
 
 /// The metrics of one scorer's scores under one reducer.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ScoreMetrics {
     /// The scorer's label.
     pub score: String,
@@ -27,7 +27,7 @@ pub struct ScoreMetrics {
 }
 
 /// One metric.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct MetricValue {
     /// Which.
     pub name: MetricName,
@@ -42,7 +42,7 @@ pub struct MetricValue {
 }
 
 /// A metric of one group.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct GroupValue {
     /// The field's value.
     pub group: String,
@@ -56,6 +56,13 @@ pub struct GroupValue {
 struct ItemValue<'a> {
     row: &'a Row,
     value: f64,
+}
+
+/// The metrics that a report prints: none where the task names none and has one reducer, so that the measures say all.
+#[must_use]
+pub fn asked_metrics(run: &Run) -> Vec<ScoreMetrics> {
+    let task = &run.manifest.task;
+    if task.metrics.is_empty() && task.epochs.reducer.all().len() < 2 { Vec::new() } else { metrics(run) }
 }
 
 /// The metrics of a run: those that its task names, else `accuracy` and `stderr`.

@@ -53,7 +53,8 @@ impl Hypothesis {
 #[derive(Debug, Clone)]
 pub(crate) struct PairedSample {
     differences: Vec<Vec<f64>>,
-    unit: bool,
+    /// Whether all scores lie in 0–1. Where they do not nothing is tested, for the margin is in points of that scale.
+    pub(crate) unit: bool,
     hypothesis: Hypothesis,
     /// Yes/no on both sides: the counts.
     pub(crate) table: Option<PairedTable>,
@@ -69,18 +70,24 @@ impl PairedSample {
         let subtracted = both().map(|(ours, theirs)| Observation { value: ours.value - theirs.value, ..ours.clone() });
         let differences = by_cluster(&subtracted.collect::<Vec<_>>());
         let values = || pairs.target.iter().chain(&pairs.comparator).map(|one| one.value);
-        let binary = values().all(|value| value == 0.0 || value == 1.0);
+        let unit = !pairs.own_unit && values().all(|value| (0.0..=1.0).contains(&value));
+        let binary = unit && values().all(|value| value == 0.0 || value == 1.0);
         let outcomes = both().map(|(ours, theirs)| (ours.value == 1.0, theirs.value == 1.0));
         let mut sample = Self {
-            agreeing: agreeing(&differences),
-            unit: values().all(|value| (0.0..=1.0).contains(&value)),
+            agreeing: agreeing(&differences).filter(|_| unit),
+            unit,
             hypothesis,
             table: (binary && !pairs.target.is_empty()).then(|| PairedTable::from_outcomes(outcomes)),
             differences,
             p_margin: None,
         };
-        sample.p_margin = sample.p();
+        sample.p_margin = if unit { sample.p() } else { None };
         sample
+    }
+
+    /// Whether limits can be made of it: a test was possible, or only the margin's unit stands against one.
+    pub(crate) fn can_be_read(&self) -> bool {
+        self.p_margin.is_some() || (!self.unit && !self.differences.is_empty())
     }
 
     /// Clusters.
@@ -91,6 +98,9 @@ impl PairedSample {
     /// Two-sided limits of the difference.
     pub(crate) fn limits(&self, level: f64) -> Option<Limits> {
         let limits = self.limits_without_exact_test(level)?;
+        if !self.unit {
+            return Some(limits);
+        }
         let rejects = self.p_margin.is_some_and(|p| p < 0.5 * (1.0 - level));
         Some(if rejects { limits } else { self.hypothesis.stretched(limits) })
     }
@@ -107,8 +117,11 @@ impl PairedSample {
     }
 
     /// The smallest true difference beyond the margin that limits at this level find with about this probability, where
-    /// as many pairs differ the other way as here. Pairs of one cluster count as one.
+    /// as many pairs differ the other way as here. Pairs of one cluster count as one. None where nothing is tested.
     pub(crate) fn detectable(&self, level: f64, power: f64) -> Option<f64> {
+        if !self.unit {
+            return None;
+        }
         let Some(table) = &self.table else { return self.detectable_mean(level, power) };
         let against =
             if self.hypothesis.fault == FaultDirection::Higher { table.second_only } else { table.first_only };
@@ -130,7 +143,7 @@ impl PairedSample {
         let decides = critical_value(level, Some(self.clusters().checked_sub(1)?)).ok()?;
         let spread = critical_value(2.0 * power - 1.0, None).ok()?;
         let difference = self.hypothesis.margin + (decides + spread) * error;
-        (difference.is_finite() && (!self.unit || difference <= 1.0)).then_some(difference)
+        (difference.is_finite() && difference <= 1.0).then_some(difference)
     }
 
     /// Whether every pair is its own cluster and yes/no.

@@ -48,6 +48,8 @@ pub(crate) struct Pairs {
     pub(crate) unmatched_comparator: u64,
     /// Pairs left out because a side has no score.
     pub(crate) left_out: u64,
+    /// Whether scores of the measure lie outside 0–1.
+    pub(crate) own_unit: bool,
 }
 
 impl Pairs {
@@ -57,7 +59,7 @@ impl Pairs {
         let wanted = |row: &Row| candidate.is_none() || view.candidate(row).map(|name| &**name) == candidate;
         let is_error = |row: &Row| view.fate(row) == Fate::Error && row.ending != Ending::ACCESS_CUT;
         let score = |row: &Row| view.value(row).or(errors_as.filter(|_| is_error(row)));
-        let mut pairs = Self::default();
+        let mut pairs = Self { own_unit: view.measure.own_unit, ..Self::default() };
         for (key, row) in view.rows(sides.target).filter(|(_, row)| wanted(row)) {
             let partner = sides.partner(key, row).filter(|partner| !partner.void);
             pairs.add(key, row, partner.map(|partner| (score(row), score(partner))));
@@ -79,7 +81,7 @@ impl Pairs {
             without.extend(name(row).map(|name| ((name, *epoch), row)));
         }
         let score = |row: &Row| view.value(row);
-        let mut pairs = Self::default();
+        let mut pairs = Self { own_unit: view.measure.own_unit, ..Self::default() };
         for (key, row) in view.rows(table).filter(|(_, row)| view.candidate(row).is_some_and(|it| &**it == candidate)) {
             let partner = name(row).and_then(|name| without.get(&(name, key.1)));
             pairs.add(key, row, partner.map(|partner| (score(row), score(partner))));

@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ph_base::{Digest, Money};
-use ph_record::{LabelKind, MetricSpec, Response, SampleRecord, TaskSpec};
+use ph_model::Message;
+use ph_record::{LabelKind, MetricSpec, Response, SampleInput, SampleRecord, TaskSpec};
 use serde_json::Value;
 
 use crate::endings::failures;
@@ -160,11 +161,17 @@ impl RunTable {
     /// The task's measures; for a task without any, the mean of every scorer's score, compared with nothing.
     pub(crate) fn measures(&self) -> Vec<Measure> {
         if !self.measures.is_empty() {
-            return self.measures.clone();
+            return self.measures.iter().cloned().map(|measure| self.scaled(measure)).collect();
         }
         let scorers: BTreeSet<&Arc<str>> =
             self.rows.values().flat_map(|row| &row.scores).map(|(name, _)| name).collect();
-        scorers.into_iter().map(|scorer| Measure::implicit(scorer)).collect()
+        scorers.into_iter().map(|scorer| self.scaled(Measure::implicit(scorer))).collect()
+    }
+
+    /// The measure, told whether its scores here lie outside 0–1.
+    pub(crate) fn scaled(&self, measure: Measure) -> Measure {
+        let mut scores = self.rows.values().filter_map(|row| row.score(&measure.score));
+        Measure { own_unit: scores.any(|score| !(0.0..=1.0).contains(&score)), ..measure }
     }
 
     /// The chosen transcripts.
@@ -216,7 +223,7 @@ impl RunTable {
             ending: record.ending.name(),
             error: record.ending.error().map(|error| self.name(&error.code)),
             response: record.response,
-            cost: record.cost,
+            cost: record.cost_of_all_attempts(),
             void: labelled(&[LabelKind::Void, LabelKind::BrokenTask]),
             cheated: labelled(&[LabelKind::Cheated]),
         }
@@ -244,9 +251,15 @@ fn field_text(record: &SampleRecord, field: &str) -> Option<String> {
     }
 }
 
-/// Input and options as asked, as a number to compare by.
+/// Input and options as asked, as a number to compare by. Of a message only what a model reads counts: logs give every
+/// message an id of its own.
 fn input_mark(record: &SampleRecord) -> u64 {
-    let input = serde_json::to_vec(&record.input).unwrap_or_default();
+    let read = |one: &Message| (one.role, one.content.clone(), one.tool_calls.clone(), one.tool_call_id.clone());
+    let input = match &record.input {
+        SampleInput::Text(text) => serde_json::to_vec(text),
+        SampleInput::Messages(messages) => serde_json::to_vec(&messages.iter().map(read).collect::<Vec<_>>()),
+    };
+    let input = input.unwrap_or_default();
     let choices = record.choices.iter().map(String::as_bytes);
     Digest::of_parts(std::iter::once(input.as_slice()).chain(choices)).first_u64()
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use ph_model::TargetName;
-use ph_record::RunStatus;
+use ph_record::{FaultDirection, RunStatus};
 use serde::{Deserialize, Serialize};
 
 use crate::estimate::{Bound, bound, observe};
@@ -127,7 +127,8 @@ fn best(view: View<'_>, table: &RunTable, retested: &[String]) -> Option<(String
             score(row).filter(|_| view.candidate(row).map(|candidate| &**candidate) == Some(name))
         }))
     };
-    let toward_fault = |value: f64| if view.measure.worst() > 0.5 { value } else { -value };
+    let is_higher = view.measure.fault == Some(FaultDirection::Higher);
+    let toward_fault = |value: f64| if is_higher { value } else { -value };
     let valued = retested.iter().filter_map(|name| Some((name.clone(), value(name)?)));
     // Of equals the first by name.
     valued.reduce(|best, next| if toward_fault(next.1) > toward_fault(best.1) { next } else { best })

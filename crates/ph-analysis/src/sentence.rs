@@ -94,12 +94,13 @@ pub(crate) fn none_found(search: &SearchSummary, title: &str, best: Option<&Comp
 
 /// A rate with its bound, where there is nothing to compare with.
 pub(crate) fn absolute(target: &str, estimate: &Estimate) -> String {
-    let bound = estimate.bound.map_or_else(|| "no bound could be made".to_owned(), bound_text);
-    let limits = estimate.limits.map_or_else(String::new, |limits| format!(", {}", interval(limits)));
+    let own_unit = estimate.own_unit;
+    let bound = estimate.bound.map_or_else(|| "no bound could be made".to_owned(), |it| bound_text(it, own_unit));
+    let limits = estimate.limits.map_or_else(String::new, |limits| format!(", {}", interval(limits, own_unit)));
     format!(
         "`{target}`, {}: {}{limits}, n = {} items; {bound}. Without a comparator nothing is tested.",
         estimate.title,
-        value(estimate.value),
+        value_in(own_unit, estimate.value),
         estimate.items
     )
 }
@@ -175,7 +176,7 @@ fn detectable(comparison: &Comparison) -> String {
 }
 
 fn grid(search: &SearchSummary) -> String {
-    let bound = search.grid_bound.map_or_else(|| "no bound could be made".to_owned(), bound_text);
+    let bound = search.grid_bound.map_or_else(|| "no bound could be made".to_owned(), |it| bound_text(it, false));
     format!(
         "In the first round {} of {} prompts lay on the side of the fault: {bound}, as a mean over all candidates and \
          prompts of this grammar.",
@@ -227,15 +228,24 @@ fn count(number: u64) -> String {
     text
 }
 
-fn bound_text(bound: Bound) -> String {
+fn bound_text(bound: Bound, own_unit: bool) -> String {
     let side = if bound.side == BoundSide::AtMost { "at most" } else { "at least" };
     let level = percent(bound.level).replace(".0 %", " %");
-    format!("{side} {} (one-sided {level} bound)", value(Some(bound.value)))
+    format!("{side} {} (one-sided {level} bound)", value_in(own_unit, Some(bound.value)))
 }
 
-fn interval(limits: Limits) -> String {
+fn interval(limits: Limits, own_unit: bool) -> String {
     let level = percent(limits.level).replace(".0 %", " %");
-    format!("{level} interval {} to {}", value(Some(limits.low)), value(Some(limits.high)))
+    let [low, high] = [limits.low, limits.high].map(|end| value_in(own_unit, Some(end)));
+    format!("{level} interval {low} to {high}")
+}
+
+/// A mean in the score's own unit as it is; else as [`value`].
+fn value_in(own_unit: bool, mean: Option<f64>) -> String {
+    match mean {
+        Some(mean) if own_unit => format!("{mean:.3}"),
+        mean => value(mean),
+    }
 }
 
 /// A rate as per cent; a mean outside [0, 1] as it is.

@@ -55,7 +55,8 @@ pub fn own_treatment(run: &Run) -> Treatment {
     run.manifest.origin.as_ref().and_then(|origin| origin.treatment).unwrap_or_default()
 }
 
-/// What a row is in a measure under this treatment.
+/// What a row is in a measure under this treatment. Where the ends of the scale are not known what would count as the
+/// fault or as no fault is left out.
 pub(crate) fn fate(treatment: &Treatment, measure: &Measure, row: &Row) -> Fate {
     let score = row.score(&measure.score);
     let scored = score.map_or(Fate::Unscored, Fate::Value);
@@ -65,13 +66,17 @@ pub(crate) fn fate(treatment: &Treatment, measure: &Measure, row: &Row) -> Fate 
     let decides = |kind: &TreatedKind| is_of(row, *kind) && reaches(*kind, treatment.of(*kind), (measure, score));
     let how = ORDER.into_iter().find(decides).map(|kind| treatment.of(kind));
     match how {
-        Some(Treated::Fail) => Fate::Value(measure.worst()),
-        Some(Treated::Success) => Fate::Value(1.0 - measure.worst()),
-        Some(Treated::Exclude) if row.error.is_some() => Fate::Error,
-        Some(Treated::Exclude) => Fate::Excluded,
+        Some(Treated::Fail) => measure.worst().map_or_else(|| left_out(row), Fate::Value),
+        Some(Treated::Success) => measure.best().map_or_else(|| left_out(row), Fate::Value),
+        Some(Treated::Exclude) => left_out(row),
         Some(Treated::AsScored) | None if row.error.is_some() => Fate::Error,
         Some(Treated::AsScored) | None => scored,
     }
+}
+
+/// What becomes of a row that does not count.
+fn left_out(row: &Row) -> Fate {
+    if row.error.is_some() { Fate::Error } else { Fate::Excluded }
 }
 
 /// Access was cut: resumable, never scored.
@@ -138,11 +143,13 @@ pub(crate) struct Other {
     pub(crate) treatment: Treatment,
 }
 
-/// Every treatment that differs from this one in one kind.
-pub(crate) fn others(treatment: &Treatment) -> impl Iterator<Item = Other> + use<> {
-    let treatment = *treatment;
+/// Every treatment that differs from this one in one kind and means something in the measure.
+pub(crate) fn others(treatment: &Treatment, measure: &Measure) -> impl Iterator<Item = Other> + use<> {
+    let (treatment, has_ends) = (*treatment, measure.worst().is_some());
+    let means_something = move |how: Treated| has_ends || !matches!(how, Treated::Fail | Treated::Success);
     ORDER.into_iter().flat_map(move |kind| {
-        let hows = kind.choices().iter().copied().filter(move |how| *how != treatment.of(kind));
+        let differs = move |how: &Treated| *how != treatment.of(kind) && means_something(*how);
+        let hows = kind.choices().iter().copied().filter(differs);
         hows.map(move |how| Other { kind, how, treatment: treatment.with(kind, how) })
     })
 }
@@ -269,7 +276,8 @@ mod tests {
 
     #[test]
     fn others_are_all_that_differ_in_one_kind() {
-        let flags: Vec<String> = others(&Treatment::default()).map(|other| other.flag()).collect();
+        let measure = Measure::of_task(&task()).remove(0);
+        let flags: Vec<String> = others(&Treatment::default(), &measure).map(|other| other.flag()).collect();
         let wanted = [
             "errors=fail",
             "cheated=success",
@@ -281,5 +289,8 @@ mod tests {
             "refusal=exclude",
         ];
         assert_eq!(flags, wanted);
+        let graded = Measure { own_unit: true, ..measure };
+        let flags: Vec<String> = others(&Treatment::default(), &graded).map(|other| other.flag()).collect();
+        assert_eq!(flags, ["cheated=exclude", "limit=exclude", "refusal=exclude"], "a grade has no known ends");
     }
 }

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::stream;
 use futures::{StreamExt, TryStreamExt};
 use ph_analysis::{AnalysisInput, Companion, Conformance, Problem, ProblemKind, ReportData, Run, analyse};
-use ph_base::{AssessmentId, Digest, RunId};
-use ph_eval::{RunDirError, SpendingError};
+use ph_base::{AssessmentId, RunId};
+use ph_eval::{Again, RunDir, RunDirError, SpendingError};
 use ph_model::{ModelApi, TargetName};
 use ph_record::{BudgetUse, Plan, RunManifest, RunStatus, TaskSource};
 
 use crate::conformance::{CheckSubject, check_conformance};
+use crate::earlier::{EarlierAssessment, EarlierError};
 use crate::house::House;
 use crate::later_items::LaterItems;
 use crate::manifest::{AssessmentManifest, RunEntry};
@@ -50,6 +51,9 @@ pub enum AssessError {
     /// A run's records cannot be read back.
     #[error(transparent)]
     Records(#[from] RunDirError),
+    /// The assessment that is to be gone on with is not there, or is another one; nothing was sent.
+    #[error(transparent)]
+    Earlier(#[from] EarlierError),
     /// The report page cannot be made.
     #[error("cannot make the report page")]
     Report(#[from] ph_report::ReportError),
@@ -76,6 +80,17 @@ pub async fn assess(request: &AssessRequest, house: &House) -> Result<Assessed, 
     for target in request.all_targets() {
         request.spending.check(&target.to_string())?;
     }
+    let mut assessment = if request.resume { go_on(request, house)? } else { begin(request, house).await? };
+    if let Err(error) = assessment.all_runs().await {
+        assessment.broke_off();
+        return Err(error);
+    }
+    house.progress.analysing(assessment.is_cancelled());
+    assessment.finish()
+}
+
+/// A new assessment, its plan locked.
+async fn begin<'a>(request: &'a AssessRequest, house: &'a House) -> Result<Assessment<'a>, AssessError> {
     OutputDir::check_free(&request.out)?;
     let roles = bind_roles(request, house)?;
     let conformance = check_endpoints(request, house).await?;
@@ -86,14 +101,36 @@ pub async fn assess(request: &AssessRequest, house: &House) -> Result<Assessed, 
     }
     let plan_digest = out.write_json("plan.json", &plan)?;
     house.progress.planned(&plan, &plan_digest);
-    let mut assessment = Assessment::begin(request, house, (out, plan, plan_digest))?;
-    (assessment.conformance, assessment.roles) = (conformance, roles);
-    if let Err(error) = assessment.all_runs().await {
-        assessment.broke_off();
-        return Err(error);
+    let manifest = AssessmentManifest {
+        version: AssessmentManifest::VERSION,
+        id: AssessmentId::new(house.clock.now(), (house.random)()),
+        program: house.program.clone(),
+        plan_digest,
+        status: RunStatus::Started,
+        runs: Vec::new(),
+        budget: budget_use(request),
+        resumed: Vec::new(),
+        started_at: house.clock.now(),
+        completed_at: None,
+    };
+    Assessment::new((request, house), (out, plan, manifest), (conformance, roles)).map_err(AssessError::Output)
+}
+
+/// An assessment that was broken off, where what is asked for is what was planned. Its endpoints are not checked again.
+fn go_on<'a>(request: &'a AssessRequest, house: &'a House) -> Result<Assessment<'a>, AssessError> {
+    let earlier = EarlierAssessment::read(&request.out)?;
+    let roles = bind_roles(request, house)?;
+    earlier.check(&make(request, &roles, house)?)?;
+    let EarlierAssessment { mut manifest, plan, conformance } = earlier;
+    let out = OutputDir::open(&request.out)?;
+    house.progress.planned(&plan, &manifest.plan_digest);
+    if let Some(budget) = &request.spending.budget {
+        conformance.iter().for_each(|seen| budget.spent_before(seen.cost, seen.tokens));
     }
-    house.progress.analysing(assessment.is_cancelled());
-    assessment.finish()
+    manifest.status = RunStatus::Started;
+    manifest.completed_at = None;
+    manifest.resumed.push(house.clock.now());
+    Assessment::new((request, house), (out, plan, manifest), (conformance, roles)).map_err(AssessError::Output)
 }
 
 /// The models of every task's roles.
@@ -143,38 +180,15 @@ struct Assessment<'a> {
 }
 
 impl<'a> Assessment<'a> {
-    fn begin(
-        request: &'a AssessRequest,
-        house: &'a House,
-        (out, plan, plan_digest): (OutputDir, Plan, Digest),
+    fn new(
+        (request, house): (&'a AssessRequest, &'a House),
+        (out, plan, manifest): (OutputDir, Plan, AssessmentManifest),
+        (conformance, roles): (Vec<Conformance>, TaskRoleModels),
     ) -> Result<Self, OutputError> {
-        let manifest = AssessmentManifest {
-            version: AssessmentManifest::VERSION,
-            id: AssessmentId::new(house.clock.now(), (house.random)()),
-            program: house.program.clone(),
-            plan_digest,
-            status: RunStatus::Started,
-            runs: Vec::new(),
-            budget: budget_use(request),
-            started_at: house.clock.now(),
-            completed_at: None,
-        };
         out.write_json("assessment.json", &manifest)?;
         let (runs, later, input, companions) = Default::default();
-        let conformance = Vec::new();
-        Ok(Self {
-            request,
-            house,
-            out,
-            plan,
-            manifest: Mutex::new(manifest),
-            runs,
-            later,
-            input,
-            companions,
-            conformance,
-            roles: TaskRoleModels::new(),
-        })
+        let manifest = Mutex::new(manifest);
+        Ok(Self { request, house, out, plan, manifest, runs, later, input, companions, conformance, roles })
     }
 
     async fn all_runs(&mut self) -> Result<(), AssessError> {
@@ -218,16 +232,7 @@ impl<'a> Assessment<'a> {
         model: Arc<dyn ModelApi>,
         items_of: Option<TargetName>,
     ) -> Result<RunManifest, AssessError> {
-        let id = RunId::new(self.house.clock.now(), (self.house.random)());
-        self.note(RunEntry {
-            run: id,
-            task: task.spec().name.clone(),
-            target: model.target().clone(),
-            items_of: items_of.clone(),
-            status: RunStatus::Started,
-            samples: 0,
-            errors: 0,
-        })?;
+        let earlier = self.earlier_run(&task.spec().name, model.target(), items_of.as_ref());
         // The items of a later round are all asked, however few the first was limited to.
         let limit = if items_of.is_some() { None } else { self.request.limit };
         let asked = self.request.asked.get(&task.spec().name).cloned();
@@ -244,9 +249,24 @@ impl<'a> Assessment<'a> {
             spending: self.request.spending.clone(),
             roles,
         };
-        let run = one.run_as(id, model, (&self.out.runs(), self.house)).await?;
+        let run = match earlier {
+            Some(dir) => self.go_on(&one, dir, model).await?,
+            None => {
+                let id = RunId::new(self.house.clock.now(), (self.house.random)());
+                self.note(RunEntry {
+                    run: id,
+                    task: one.task.spec().name.clone(),
+                    target: model.target().clone(),
+                    items_of: items_of.clone(),
+                    status: RunStatus::Started,
+                    samples: 0,
+                    errors: 0,
+                })?;
+                one.run_as(id, model, (&self.out.runs(), self.house)).await?
+            }
+        };
         self.note(RunEntry {
-            run: id,
+            run: run.id,
             task: run.task.name.clone(),
             target: run.target.clone(),
             items_of,
@@ -255,6 +275,32 @@ impl<'a> Assessment<'a> {
             errors: run.errors(),
         })?;
         Ok(run)
+    }
+
+    /// The run that was begun before the assessment was broken off. One that never wrote anything down is forgotten.
+    fn earlier_run(&self, task: &str, target: &TargetName, items_of: Option<&TargetName>) -> Option<RunDir> {
+        let mut manifest = self.manifest();
+        let is_it =
+            |entry: &RunEntry| entry.task == task && entry.target == *target && entry.items_of.as_ref() == items_of;
+        let at = manifest.runs.iter().position(is_it)?;
+        let dir = RunDir::open(self.out.runs().join(manifest.runs[at].run.to_string())).ok();
+        let dir = dir.filter(|dir| dir.path().join("run.json").exists());
+        if dir.is_none() {
+            manifest.runs.remove(at);
+        }
+        dir
+    }
+
+    /// Goes on with a run; one that is whole stays as it is, and counts against the budget as it was.
+    async fn go_on(&self, one: &RunOne, dir: RunDir, model: Arc<dyn ModelApi>) -> Result<RunManifest, AssessError> {
+        let meter = self.request.spending.meter(&model.target().to_string());
+        let gone_on = one.go_on((dir.clone(), Again::AccessCut), model, self.house).await?;
+        if gone_on.was_whole {
+            for record in dir.records_without_events()? {
+                meter.spent_earlier(&record?);
+            }
+        }
+        Ok(gone_on.manifest)
     }
 
     /// Reads a run back and remembers what the comparator must be asked too.
@@ -328,6 +374,11 @@ impl<'a> Assessment<'a> {
         manifest.budget = budget_use(self.request);
         let mut report = analyse(&input);
         report.limits.extend(self.house.targets.says());
+        report.limits.extend(manifest.resumed.iter().map(|at| {
+            format!(
+                "The assessment had been broken off and was gone on with at {at}; no finished sample was asked again."
+            )
+        }));
         report.conformance = (!self.conformance.is_empty()).then_some(self.conformance);
         if let Some(budget) = manifest.budget {
             note_budget(&mut report, budget);

@@ -5,7 +5,9 @@
 
 pub mod assess;
 pub mod cached_targets;
+pub mod change;
 pub mod conformance;
+pub mod earlier;
 pub mod endpoint;
 pub mod house;
 pub mod later_items;
@@ -21,7 +23,9 @@ pub mod target_limits;
 
 pub use assess::{AssessError, Assessed, assess};
 pub use cached_targets::CachedTargets;
+pub use change::Change;
 pub use conformance::{CheckSubject, ConformanceOptions, check_conformance};
+pub use earlier::{EarlierAssessment, EarlierError};
 pub use endpoint::{AllTargets, EndpointTargets, Variables};
 pub use house::{House, Progress, Quiet};
 pub use manifest::{AssessmentManifest, RunEntry};

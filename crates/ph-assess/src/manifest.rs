@@ -23,6 +23,9 @@ pub struct AssessmentManifest {
     /// How far the budget was used, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetUse>,
+    /// When it was gone on with after it had been broken off, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub resumed: Vec<Timestamp>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.

@@ -65,6 +65,14 @@ impl OutputDir {
         if std::fs::read_dir(root).map_err(write)?.next().is_some() {
             return Err(OutputError::NotEmpty { path: root.to_owned() });
         }
+        Self::open(root)
+    }
+
+    /// Opens the directory of an assessment that is gone on with.
+    ///
+    /// # Errors
+    /// [`OutputError::Write`] where its folders cannot be made.
+    pub fn open(root: &Path) -> Result<Self, OutputError> {
         let dir = Self { root: root.to_owned() };
         for path in [dir.runs(), dir.report()] {
             std::fs::create_dir_all(&path).map_err(|source| OutputError::Write { path, source })?;

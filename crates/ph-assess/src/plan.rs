@@ -26,8 +26,10 @@ pub struct AssessRequest {
     pub comparator: Option<TargetName>,
     /// The tasks.
     pub tasks: Vec<Arc<dyn TaskSource>>,
-    /// The output directory; must not exist or be empty.
+    /// The output directory; must not exist or be empty, unless what is in it is gone on with.
     pub out: PathBuf,
+    /// Whether the assessment in the output directory is gone on with.
+    pub resume: bool,
     /// The most items per task.
     pub limit: Option<u64>,
     /// Epochs per item, where not the task's own.

@@ -66,6 +66,7 @@ pub fn report_runs(request: &ReportRequest, house: &House) -> Result<(ReportData
     let plan_digest = out.write_json("plan.json", &plan)?;
     let lacks = lacks(&runs);
     let started_at = runs.iter().map(|(_, run)| run.manifest.started_at).min().unwrap_or(plan.created_at);
+    let finished_at = runs.iter().filter_map(|(_, run)| run.manifest.completed_at).max();
     let input = AnalysisInput {
         assessment: AssessmentId::new(house.clock.now(), (house.random)()),
         program: house.program.clone(),
@@ -74,7 +75,7 @@ pub fn report_runs(request: &ReportRequest, house: &House) -> Result<(ReportData
         runs: runs.into_iter().map(|(_, run)| run).collect(),
         companions: Vec::new(),
         started_at,
-        finished_at: house.clock.now(),
+        finished_at: finished_at.unwrap_or(started_at),
         interrupted: false,
         repeat: request.repeat.clone(),
     };

@@ -15,6 +15,8 @@ use ph_record::{
     TaskSourceError,
 };
 
+use crate::change::{Change, list};
+use crate::earlier::{EarlierError, check_plan_of};
 use crate::house::House;
 use crate::target_limits::TargetLimits;
 
@@ -68,6 +70,9 @@ pub enum RunOneError {
         /// What.
         changes: Vec<Change>,
     },
+    /// The plan under which it was made is not there as it was locked.
+    #[error(transparent)]
+    Plan(#[from] EarlierError),
     /// It failed; its directory says how far it came.
     #[error("run {run} failed")]
     Run {
@@ -77,22 +82,6 @@ pub enum RunOneError {
         #[source]
         source: Box<RunError>,
     },
-}
-
-/// Something that is no longer as it was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
-    /// What.
-    pub what: &'static str,
-    /// As it was when the run began.
-    pub was: String,
-    /// As it is now.
-    pub is: String,
-}
-
-fn list(changes: &[Change]) -> String {
-    let one = |change: &Change| format!("{} was `{}`, is `{}`", change.what, change.was, change.is);
-    changes.iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 /// A run that was gone on with.
@@ -142,6 +131,9 @@ impl RunOne {
         house: &House,
     ) -> Result<GoneOn, RunOneError> {
         let manifest = dir.manifest()?;
+        if let Some(plan) = manifest.plan {
+            check_plan_of(dir.path(), plan)?;
+        }
         let changes = self.changes(&manifest, model.as_ref())?;
         if !changes.is_empty() {
             return Err(RunOneError::Changed { run: manifest.id, changes });
@@ -150,7 +142,8 @@ impl RunOne {
         if manifest.status == RunStatus::Success && again == Again::AccessCut && !has_cuts(&manifest) {
             return Ok(GoneOn { manifest, torn, was_whole: true });
         }
-        let earlier = Earlier { dir: dir.clone(), again };
+        let budget = manifest.budget.map(|used| used.limit);
+        let earlier = Earlier { dir: dir.clone(), again, budget };
         let id = manifest.id;
         let manifest = self.run_in(id, model, (dir, journal, Some((manifest, earlier))), house).await?;
         Ok(GoneOn { manifest, torn, was_whole: false })
@@ -172,8 +165,13 @@ impl RunOne {
             ("seed", old.seed.to_string(), self.seed.to_string()),
             ("epochs", old.epochs.to_string(), epochs.to_string()),
         ];
-        let differs = pairs.into_iter().filter(|(_, was, is)| was != is);
-        Ok(differs.map(|(what, was, is)| Change { what, was, is }).collect())
+        let roles = self.roles.targets();
+        let roles = old.roles.iter().map(|(role, used)| {
+            let is = roles.get(role).map_or("none", String::as_str);
+            ("role", format!("{role}={}", used.target), format!("{role}={is}"))
+        });
+        let differs = pairs.into_iter().chain(roles).filter(|(_, was, is)| was != is);
+        Ok(differs.map(|(what, was, is)| Change { what: what.to_owned(), was, is }).collect())
     }
 
     async fn run_in(
@@ -202,6 +200,7 @@ impl RunOne {
             earlier,
             sandbox_retries: SANDBOX_RETRIES,
             chain: None,
+            context: None,
             tuning: Some(Box::new(LimitsFile::of(&dir))),
             meter,
             roles: self.roles.through(through),

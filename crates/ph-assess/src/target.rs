@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ph_local::{LoadOptions, LocalError, LocalModel, LocalRuntime, ModelFiles, RuntimeOptions};
 pub use ph_local::{RenderHost, serve_rendering};
 use ph_model::{ModelApi, TargetName};
-use ph_provider::SettingsError;
+use ph_provider::{AddressError, SettingsError};
 
 use crate::reference;
 
@@ -112,6 +112,10 @@ impl TargetError {
 
 fn settings_hint(error: &SettingsError) -> &'static str {
     match error {
+        SettingsError::BaseUrl(AddressError::Query) => {
+            "the address is recorded, and no key may be: set the key in the target's variable, for instance \
+             `SERVICE_API_KEY`, and leave it out of the address"
+        }
         SettingsError::BaseUrl(_) => {
             "give the base URL as the provider's SDK takes it, for instance `--base-url https://host/v1`"
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use ph_base::Clock;
 use ph_eval::{Door, RetryPolicy};
@@ -50,9 +50,32 @@ impl TargetLimits {
     }
 }
 
-/// The doors of this process. Clones share them.
+/// The doors of this process. Clones share them. What the door to an endpoint has learnt is kept; a model inside this
+/// process is let go once no run asks it, however much memory it takes.
 #[derive(Clone, Default)]
-pub struct Doors(Arc<Mutex<BTreeMap<String, Arc<Door>>>>);
+pub struct Doors(Arc<Mutex<BTreeMap<String, Kept>>>);
+
+enum Kept {
+    Endpoint(Arc<Door>),
+    InProcess(Weak<Door>),
+}
+
+impl Kept {
+    fn of(door: &Arc<Door>) -> Self {
+        if door.model().target().is_in_process() {
+            Kept::InProcess(Arc::downgrade(door))
+        } else {
+            Kept::Endpoint(door.clone())
+        }
+    }
+
+    fn door(&self) -> Option<Arc<Door>> {
+        match self {
+            Kept::Endpoint(door) => Some(door.clone()),
+            Kept::InProcess(door) => door.upgrade(),
+        }
+    }
+}
 
 impl Doors {
     /// The door to `model`: made the first time that its target is asked for, with the limits of that time.
@@ -60,8 +83,12 @@ impl Doors {
     pub fn door(&self, model: Arc<dyn ModelApi>, limits: &TargetLimits, clock: &Arc<dyn Clock>) -> Arc<Door> {
         let mut doors = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let target = model.target().clone();
-        let make = || Door::new(model, limits.of(&target), limits.retry, clock.clone());
-        doors.entry(target.to_string()).or_insert_with(make).clone()
+        if let Some(door) = doors.get(&target.to_string()).and_then(Kept::door) {
+            return door;
+        }
+        let door = Door::new(model, limits.of(&target), limits.retry, clock.clone());
+        doors.insert(target.to_string(), Kept::of(&door));
+        door
     }
 }
 
@@ -74,6 +101,43 @@ impl fmt::Debug for Doors {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_model_in_this_process_is_let_go_and_an_endpoint_s_door_is_kept() {
+        let (doors, clock) = (Doors::default(), Arc::new(Still) as Arc<dyn Clock>);
+        let door = |name: &str| {
+            let model = Arc::new(Silent(name.parse().unwrap())) as Arc<dyn ModelApi>;
+            (Arc::downgrade(&model), doors.door(model, &TargetLimits::default(), &clock))
+        };
+        let (here, first) = door("reference/sound");
+        assert!(Arc::ptr_eq(&first, &door("reference/sound").1), "one door while it is in use");
+        drop(first);
+        assert_eq!(here.strong_count(), 0);
+        let (there, first) = door("openai/m");
+        drop(first);
+        assert_eq!(there.strong_count(), 1, "what it has learnt is kept");
+    }
+
+    struct Still;
+
+    impl Clock for Still {
+        fn now(&self) -> ph_base::Timestamp {
+            ph_base::Timestamp(0)
+        }
+    }
+
+    struct Silent(TargetName);
+
+    #[async_trait::async_trait]
+    impl ModelApi for Silent {
+        fn target(&self) -> &TargetName {
+            &self.0
+        }
+
+        async fn generate(&self, _: &ph_model::ModelRequest) -> Result<ph_model::ModelReply, ph_model::ModelError> {
+            Err(ph_model::ModelError::new(ph_model::ModelErrorKind::Model, "silent"))
+        }
+    }
 
     #[test]
     fn an_endpoint_is_felt_out_and_this_process_is_not() {

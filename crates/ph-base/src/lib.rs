@@ -8,9 +8,11 @@ pub mod files;
 pub mod id;
 pub mod money;
 pub mod time;
+pub mod visible;
 
 pub use digest::Digest;
 pub use files::{AppendFile, FileLayer};
 pub use id::{AssessmentId, PlanId, RunId};
 pub use money::{Currency, Money, MoneyError};
 pub use time::{Clock, Timestamp};
+pub use visible::visible;

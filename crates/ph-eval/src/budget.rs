@@ -15,11 +15,15 @@ use tokio::sync::Notify;
 
 use crate::generate::Stop;
 use crate::price::Prices;
+use crate::sample_scope;
 
 /// Bytes of a request that make a token, at least: the estimate of an input counts one token for so many.
 const BYTES_PER_TOKEN: u64 = 3;
 /// Tokens that a message takes besides its text.
 const TOKENS_PER_MESSAGE: u64 = 4;
+
+/// How the refusal of a call begins; a replay finds it again by that.
+pub(crate) const BUDGET_OVER: &str = "the next call would exceed the budget of ";
 
 /// A budget, shared by everything that spends from it.
 #[derive(Debug)]
@@ -66,6 +70,16 @@ impl Budget {
         self.limit.with_amount(self.state().spent)
     }
 
+    /// Counts what was spent before outside of any sample; a cost in another currency, or unknown, counts nothing.
+    pub fn spent_before(&self, cost: Option<Money>, tokens: u64) {
+        let spent = match (self.limit, cost) {
+            (BudgetLimit::Tokens(_), _) => tokens,
+            (BudgetLimit::Money(limit), Some(cost)) if cost.currency == limit.currency => cost.micros,
+            (BudgetLimit::Money(_), _) => 0,
+        };
+        self.settle(0, spent, 0);
+    }
+
     /// Whether a call was refused: nothing more is sent against this budget.
     #[must_use]
     pub fn is_ended(&self) -> bool {
@@ -85,7 +99,10 @@ impl Budget {
             match self.try_reserve(&amount) {
                 Tried::Reserved(amount) => return Some(amount),
                 Tried::NeverFits => return None,
-                Tried::Later => settled.await,
+                Tried::Later => {
+                    let _waiting = sample_scope::wait_begins();
+                    settled.await;
+                }
             }
         }
     }
@@ -268,13 +285,20 @@ impl Meter {
     }
 
     /// Counts what a sample used before the run was gone on with; unknown costs as far as they can be told.
-    pub(crate) fn spent_earlier(&self, record: &SampleRecord) {
+    pub fn spent_earlier(&self, record: &SampleRecord) {
         let Some(budget) = &self.budget else { return };
-        let spent = match (budget.limit, record.cost) {
+        let own = self.spent(budget, record.cost_of_all_attempts(), &record.usage_of_all_attempts());
+        let roles = record.roles_of_all_attempts();
+        let roles = roles.values().map(|used| self.spent(budget, used.cost, &used.usage));
+        budget.settle(0, roles.fold(own, u64::saturating_add), 0);
+    }
+
+    /// In the budget's measure, as far as it can be told.
+    fn spent(&self, budget: &Budget, cost: Option<Money>, usage: &Usage) -> u64 {
+        match (budget.limit, cost) {
             (BudgetLimit::Money(limit), Some(cost)) if cost.currency == limit.currency => cost.micros,
-            _ => self.amount(budget, &record.usage).unwrap_or(0),
-        };
-        budget.settle(0, spent, 0);
+            _ => self.amount(budget, usage).unwrap_or(0),
+        }
     }
 
     /// Reserves what `request` may cost.
@@ -377,7 +401,7 @@ fn over(budget: &Budget) -> Stop {
         BudgetLimit::Money(money) => (LimitKind::Cost, money.micros as f64 / 1e6),
         BudgetLimit::Tokens(tokens) => (LimitKind::Token, tokens as f64),
     };
-    let message = format!("the next call would exceed the budget of {}; {} are spent", budget.limit, budget.spent());
+    let message = format!("{BUDGET_OVER}{}; {} are spent", budget.limit, budget.spent());
     Stop::Limit { limit, value: Some(value), message }
 }
 

@@ -29,14 +29,18 @@ pub(crate) fn write_down(
         Ok(reply) => &reply.earlier,
         Err(error) => &error.earlier,
     };
+    // The door has a clock of its own.
+    let mut latest = called.began;
     for failed in &earlier.failed {
-        let event = event(called, request.clone(), (None, Some(&failed.error)), failed.ended);
-        transcript.add_at(failed.began, event);
+        let began = failed.began.max(latest);
+        latest = failed.ended.max(began);
+        transcript.add_at(began, event(called, request.clone(), (None, Some(&failed.error)), latest));
     }
     transcript.waited(earlier.waited_ms);
+    let began = earlier.last_began.map_or(called.began, |began| began.max(latest));
     let outcome = (result.as_ref().ok().map(|reply| &reply.output), result.as_ref().err());
-    let event = event(called, request, outcome, transcript.now());
-    transcript.add_at(earlier.last_began.unwrap_or(called.began), event);
+    let completed = transcript.now_after(began);
+    transcript.add_at(began, event(called, request, outcome, completed));
 }
 
 fn event(

@@ -46,6 +46,12 @@ pub enum Stop {
     Halted,
 }
 
+/// A sampling seed is a sample's seed without its highest bit: APIs take a signed 64-bit number, and a target must get
+/// the same seed in this process and over HTTP.
+pub(crate) fn sampling_seed(seed: u64) -> u64 {
+    seed & i64::MAX as u64
+}
+
 /// How a sample ends whose call failed.
 pub(crate) fn model_ending(error: &ModelError) -> Ending {
     let recorded = RecordedError::new(error.kind.to_string().replace(' ', "_"), &error.message);
@@ -74,6 +80,8 @@ pub struct Generate {
     meter: Meter,
     /// What all calls so far cost; none once one of them has a cost that is not known.
     cost: Option<Money>,
+    /// Whether anything was asked of anybody yet.
+    has_asked: bool,
     roles: RoleCalls,
     /// What has happened so far.
     pub transcript: Transcript,
@@ -90,7 +98,7 @@ impl Generate {
     ) -> Self {
         let (usage, meter, cost) = (Usage::default(), Meter::default(), None);
         let roles = RoleCalls::default();
-        Self { model, config, limits, halted, usage, meter, cost, roles, transcript }
+        Self { model, config, limits, halted, usage, meter, cost, has_asked: false, roles, transcript }
     }
 
     /// The same with other models in these roles.
@@ -156,6 +164,7 @@ impl Generate {
                 (began, result, None)
             }
         };
+        self.has_asked = true;
         let target = self.model.target().to_string();
         let called = Called { model: &target, role: None, began, cache };
         write_down(&mut self.transcript, &called, request, &result);
@@ -169,11 +178,15 @@ impl Generate {
         self.check_reply(stop_reason)
     }
 
-    /// Asks the target under the budget, and adds what it cost; also when that began.
+    /// Asks the target under the budget, and adds what it cost; also when that began. A sample whose very first call the
+    /// budget does not have was never asked: it is not recorded, and whoever goes on with the run asks it.
     async fn ask(&mut self, request: &ModelRequest) -> Result<(Timestamp, Result<ModelReply, ModelError>), Stop> {
-        let reservation = self.meter.reserve(request).await?;
+        let reservation = self.meter.reserve(request).await.map_err(|stop| {
+            let is_first = !self.has_asked && self.roles.used().is_empty();
+            if is_first && !self.meter.is_replay() { Stop::Halted } else { stop }
+        })?;
         let began = self.transcript.now();
-        let result = attempt(self.model.as_ref(), request).await;
+        let result = attempt(self.model.as_ref(), request).await?;
         let cost = self.meter.settle(reservation, &result);
         self.cost = self.cost.zip(cost).and_then(|(sum, cost)| sum.checked_add(cost).ok());
         Ok((began, result))
@@ -206,11 +219,24 @@ impl Generate {
     }
 }
 
-/// One call; a panic inside the model is the model's failure, not the run's.
-pub(crate) async fn attempt(model: &dyn ModelApi, request: &ModelRequest) -> Result<ModelReply, ModelError> {
-    AssertUnwindSafe(model.generate(request)).catch_unwind().await.unwrap_or_else(|panic| {
-        Err(ModelError::new(ModelErrorKind::Model, format!("the model panicked: {}", panic_text(panic.as_ref()))))
-    })
+/// One call. A panic inside a model of this process is the model's failure; of what stands between us and an endpoint it
+/// is ours.
+///
+/// # Errors
+/// [`Stop::Panicked`] for the latter; the call's own result is in the value.
+pub(crate) async fn attempt(
+    model: &dyn ModelApi,
+    request: &ModelRequest,
+) -> Result<Result<ModelReply, ModelError>, Stop> {
+    let panic = match AssertUnwindSafe(model.generate(request)).catch_unwind().await {
+        Ok(result) => return Ok(result),
+        Err(panic) => panic_text(panic.as_ref()).to_owned(),
+    };
+    if model.target().is_in_process() {
+        Ok(Err(ModelError::new(ModelErrorKind::Model, format!("the model panicked: {panic}"))))
+    } else {
+        Err(Stop::Panicked(panic))
+    }
 }
 
 /// What a panic said.

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use ph_base::{Digest, digest::DigestBuilder};
 use ph_evallog::{
-    EvalLog, ImportedHeader, LogError, Packer, ReadLimits, SampleContext, SamplePlace, import_header, lenient,
-    sample_in,
+    EvalLog, ImportedHeader, LogError, Packer, ReadLimits, SampleContext, SamplePlace, import_header, imported::id_of,
+    lenient, sample_in,
 };
-use ph_record::{Origin, OriginKind, Response, RunManifest, RunStatus, SampleRecord};
+use ph_record::{Origin, OriginKind, Response, RunManifest, RunStatus, SampleRecord, add_role_use};
 use serde_json::Value;
 
 use crate::journal::JournalRecorder;
@@ -60,7 +60,11 @@ pub fn import_log(request: &ImportRequest<'_>) -> Result<RunManifest, ImportErro
     let digest = digest(request.log)?;
     let header = log.header()?;
     let archive = |problem: String| LogError::Archive { path: request.log.to_owned(), problem };
-    let imported = import_header(&header, &digest).map_err(archive)?;
+    let mut imported = import_header(&header, &digest).map_err(archive)?;
+    if imported.is_part {
+        // A large run comes in several files; each of them becomes a run of its own.
+        imported.manifest.id = id_of(imported.manifest.started_at, &digest);
+    }
     let dir = RunDir::create(request.runs, &imported.manifest.id)?;
     let done = Import { log: &log, dir: &dir, limits: request.limits }.run(imported, &header.value, digest);
     if done.is_err() {
@@ -102,8 +106,10 @@ impl Import<'_> {
             let (record, entry) = self.sample(&place, &context, &mut packer)?;
             let record = if imported.is_ours { record } else { with_response(record) };
             journal.store(&ph_evallog::core::without_events(&record), &entry).map_err(write)?;
-            manifest.samples += 1;
-            *manifest.endings.entry(record.ending.name().to_owned()).or_default() += 1;
+            manifest.count_ending(&record.ending);
+            if !imported.is_ours {
+                add_role_use(&mut manifest.roles, &record.roles);
+            }
             Ok::<_, ImportError>(())
         })?;
         journal.commit_stored().map_err(write)?;

@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ph_base::digest::DigestBuilder;
-use ph_base::{Clock, Money, RunId};
+use ph_base::{Clock, RunId};
 use ph_evallog::{PackedEntry, Packer, ReadLimits, lenient, numbers, sample};
 use ph_model::ToolChoice;
+use ph_record::event::KnownEvent;
 use ph_record::{
-    Ending, Event, MeasureSpec, Origin, OriginKind, RoleUse, RunManifest, RunStatus, SampleId, SampleRecord,
-    ScorerSpec, Treatment,
+    BudgetUse, Ending, Event, MeasureSpec, Origin, OriginKind, RunManifest, RunStatus, SampleId, SampleRecord,
+    ScorerSpec, Treatment, add_role_use,
 };
 use serde_json::Value;
 use std::io;
@@ -22,7 +23,7 @@ use crate::parameters::StepError;
 use crate::role::{RoleAsker, RoleCalls, RoleError, Roles};
 use crate::run_dir::{RunDir, RunDirError, whole_record};
 use crate::sample_state::SampleState;
-use crate::scorer::ScorerSet;
+use crate::scorer::{ScorerSet, is_scorer_failure};
 use crate::segment::StoredSample;
 use crate::step_context::StepContext;
 use crate::transcript::Transcript;
@@ -114,22 +115,18 @@ impl Rescoring<'_> {
             digest.part(&stored.entry.payload);
             let (record, entry) = self.sample(stored, &manifest, &mut packer).await?;
             journal.store(&record, &entry)?;
-            manifest.samples += 1;
-            for (role, used) in &record.roles {
-                manifest
-                    .roles
-                    .entry(role.clone())
-                    .or_insert_with(|| RoleUse::none(&used.target, used.cost.map(|cost| Money::zero(cost.currency))))
-                    .add(used);
-            }
-            *manifest.endings.entry(record.ending.name().to_owned()).or_default() += 1;
+            manifest.count_ending(&record.ending);
+            add_role_use(&mut manifest.roles, &record.roles);
         }
         journal.commit_stored()?;
         if let Some(origin) = &mut manifest.origin {
             origin.digest = Some(digest.finish());
         }
-        manifest.status = RunStatus::Success;
-        manifest.completed_at = Some(self.request.clock.now());
+        if let Some(budget) = self.roles.budget_use() {
+            let ended_run = budget.ended_run || manifest.is_ended_by_budget();
+            manifest.budget = Some(BudgetUse { ended_run, ..budget });
+        }
+        manifest.completed_at = Some(self.request.clock.now().max(manifest.started_at));
         self.dir.write_manifest(&manifest)?;
         if let Some(header) = self.request.source.imported_header()? {
             self.dir.write_imported_header(&header)?;
@@ -155,10 +152,14 @@ impl Rescoring<'_> {
                 treatment: self.request.treatment.or(earlier),
                 lacks,
             }),
-            error: None,
             roles: self.roles.no_use(),
+            role_prices: self.roles.prices(),
             ..RunManifest { origin: None, ..old }
         };
+        // Other scores do not make a run whole that broke off.
+        if manifest.status == RunStatus::Started {
+            manifest.status = RunStatus::Cancelled;
+        }
         if self.request.scorers.is_empty() {
             return manifest;
         }
@@ -196,6 +197,7 @@ impl Rescoring<'_> {
         record.run = manifest.id;
         record.id = SampleId::of(&manifest.id, &record.task, &record.sample, (record.epoch, record.attempt));
         let events = std::mem::take(&mut record.events);
+        let solved = solved_ending(&record.ending, &events);
         if self.request.scorers.is_empty() {
             return (record, events);
         }
@@ -208,20 +210,28 @@ impl Rescoring<'_> {
         let scores = self.scorers.score(&state(&record), &mut RoleAsker::new(&mut calls, &mut transcript)).await;
         record.roles = calls.used();
         record.scores = scores.given;
-        if let Some(failure) = scores.failure {
-            record.ending = Ending::GraderError(failure);
-        } else if matches!(record.ending, Ending::GraderError(_)) {
-            record.ending = Ending::Completed;
-        }
+        record.ending = scores.failure.map_or(solved, Ending::GraderError);
         (record, transcript.into_events())
     }
+}
+
+/// How a sample had ended before a scorer failed on it: what its transcript says of a limit stands.
+fn solved_ending(ending: &Ending, events: &[Event]) -> Ending {
+    if !matches!(ending, Ending::GraderError(_)) {
+        return ending.clone();
+    }
+    let limit = events.iter().rev().find_map(|event| match event.kind.known() {
+        Some(KnownEvent::SampleLimit { kind, limit, .. }) => Some(Ending::Limit { limit: *kind, value: *limit }),
+        _ => None,
+    });
+    limit.unwrap_or(Ending::Completed)
 }
 
 /// Whether a sample has a reply to be scored, and nothing but a scorer's failure ended it in an error.
 fn is_to_be_scored(record: &SampleRecord) -> bool {
     let is_ended = match &record.ending {
         Ending::Completed | Ending::Limit { .. } => true,
-        Ending::GraderError(error) => error.code == "scorer",
+        Ending::GraderError(error) => is_scorer_failure(error),
         _ => false,
     };
     is_ended && record.output.is_some()

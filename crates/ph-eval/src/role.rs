@@ -7,14 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use ph_base::Money;
-use ph_model::{GenerateConfig, Message, ModelApi, ModelError, ModelOutput, ModelRequest};
-use ph_record::{RoleUse, TaskSource};
+use ph_base::{Money, Timestamp};
+use ph_model::{GenerateConfig, Message, ModelApi, ModelError, ModelErrorKind, ModelOutput, ModelReply, ModelRequest};
+use ph_record::event::CacheHit;
+use ph_record::{BudgetUse, Price, RoleUse, TaskSource};
 use tokio_util::sync::CancellationToken;
 
 use crate::budget::Meter;
 use crate::call_events::{Called, write_down};
-use crate::generate::{Stop, attempt};
+use crate::generate::{Stop, attempt, sampling_seed};
 use crate::parameters::{StepError, list};
 use crate::scorer::ScorerSet;
 use crate::solver::SolverChain;
@@ -135,6 +136,18 @@ impl Roles {
         self.0.iter().map(|(role, bound)| (role.clone(), bound.model.target().to_string())).collect()
     }
 
+    /// The prices of their models' tokens, as far as they are known, by role.
+    #[must_use]
+    pub fn prices(&self) -> BTreeMap<String, Price> {
+        self.0.iter().filter_map(|(role, bound)| Some((role.clone(), bound.meter.price()?.clone()))).collect()
+    }
+
+    /// How far their budget was used, where there is one; `ended_run` where it refused a call of one of them.
+    pub(crate) fn budget_use(&self) -> Option<BudgetUse> {
+        let uses = || self.0.values().filter_map(|bound| bound.meter.budget_use(false));
+        uses().find(|used| used.ended_run).or_else(|| uses().next())
+    }
+
     /// What no call has been made of yet, by role.
     #[must_use]
     pub fn no_use(&self) -> BTreeMap<String, RoleUse> {
@@ -201,14 +214,20 @@ impl RoleCalls {
     }
 }
 
+/// A call that was answered, by the model or from a cache.
+struct Asked {
+    began: Timestamp,
+    result: Result<ModelReply, ModelError>,
+    /// What it cost, where that is known.
+    cost: Option<Money>,
+    cache: Option<CacheHit>,
+}
+
 /// Asks models in their roles and writes the calls down.
 pub struct RoleAsker<'a> {
     calls: &'a mut RoleCalls,
     transcript: &'a mut Transcript,
 }
-
-/// The seed of a call without its highest bit, as APIs take it.
-const SAMPLING_SEED_MAX: u64 = i64::MAX as u64;
 
 impl<'a> RoleAsker<'a> {
     /// Asks on behalf of a sample and writes into its transcript.
@@ -221,8 +240,8 @@ impl<'a> RoleAsker<'a> {
         self.transcript
     }
 
-    /// Sends these messages to the model in this role. Every call of a sample has a sampling seed of its own, unless the
-    /// role's settings fix one.
+    /// Sends these messages to the model in this role, or has its reply of a cache before it, which costs nothing. Every
+    /// call of a sample has a sampling seed of its own, unless the role's settings fix one.
     ///
     /// # Errors
     /// [`RoleFailure`].
@@ -232,25 +251,42 @@ impl<'a> RoleAsker<'a> {
         }
         let bound = self.calls.bound.0.get(role).cloned().ok_or_else(|| RoleFailure::Unbound(role.to_owned()))?;
         let request = self.request(role, messages);
-        let over = |stop| RoleFailure::Budget { role: role.to_owned(), stop };
-        let reservation = bound.meter.reserve(&request).await.map_err(over)?;
-        let began = self.transcript.now();
-        let result = attempt(bound.model.as_ref(), &request).await;
-        let cost = bound.meter.settle(reservation, &result);
+        let nothing = bound.meter.price().map(|price| Money::zero(price.currency));
+        let Asked { began, result, cost, cache } = match bound.model.recall(&request).await {
+            Some(recalled) => Asked {
+                cache: Some(CacheHit { asked_at: recalled.asked_at, took_ms: recalled.took_ms }),
+                began: self.transcript.now(),
+                result: Ok(ModelReply::new(recalled.output)),
+                cost: nothing,
+            },
+            None => {
+                self.sent(&bound, &request).await.map_err(|stop| RoleFailure::Budget { role: role.to_owned(), stop })?
+            }
+        };
         let usage = result.as_ref().ok().and_then(|reply| reply.output.usage).unwrap_or_default();
         let target = bound.model.target().to_string();
         let one = RoleUse { target: target.clone(), calls: 1, usage, cost };
-        let nothing = bound.meter.price().map(|price| Money::zero(price.currency));
         self.calls.used.entry(role.to_owned()).or_insert_with(|| RoleUse::none(target.clone(), nothing)).add(&one);
-        let called = Called { model: &target, role: Some(role), began, cache: None };
+        let called = Called { model: &target, role: Some(role), began, cache };
         write_down(self.transcript, &called, request, &result);
         result.map(|reply| reply.output).map_err(|error| RoleFailure::Model { role: role.to_owned(), error })
+    }
+
+    /// Asks the model under the budget.
+    async fn sent(&mut self, bound: &RoleModel, request: &ModelRequest) -> Result<Asked, Stop> {
+        let reservation = bound.meter.reserve(request).await?;
+        let began = self.transcript.now();
+        // A role that fails is never the target's failure, so whose panic it was makes no difference here.
+        let result = attempt(bound.model.as_ref(), request).await;
+        let result = result.unwrap_or_else(|stop| Err(ModelError::new(ModelErrorKind::Model, stop.to_string())));
+        let cost = bound.meter.settle(reservation, &result);
+        Ok(Asked { began, result, cost, cache: None })
     }
 
     fn request(&self, role: &str, messages: Vec<Message>) -> ModelRequest {
         let mut config = self.calls.configs.get(role).cloned().unwrap_or_default();
         let earlier: u64 = self.calls.used.values().map(|used| used.calls).sum();
-        config.seed = config.seed.or(Some(self.calls.seed.wrapping_add(earlier) & SAMPLING_SEED_MAX));
+        config.seed = config.seed.or(Some(sampling_seed(self.calls.seed.wrapping_add(earlier))));
         ModelRequest { messages, config, ..ModelRequest::default() }
     }
 }

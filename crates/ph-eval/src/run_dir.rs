@@ -4,11 +4,11 @@
 //! short is left out and reported; any other damage is an error with file and place.
 
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ph_base::{FileLayer, RunId};
+use ph_base::{Digest, FileLayer, RunId};
 use ph_evallog::{ReadLimits, SampleContext, lenient, sample_in};
 use ph_record::{RunManifest, SampleRecord};
 use serde_json::Value;
@@ -98,6 +98,10 @@ impl RunDir {
         fs::create_dir_all(parent).map_err(failed(parent))?;
         fs::create_dir(&path).map_err(failed(&path))?;
         fs::create_dir(path.join(JOURNAL)).map_err(failed(&path))?;
+        // What is synced in it later is of no use without its name.
+        for folder in [&path, parent] {
+            File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed(folder))?;
+        }
         Ok(Self { path })
     }
 
@@ -202,16 +206,17 @@ fn malformed(path: PathBuf, line: u64, error: &serde_json::Error) -> RunDirError
 }
 
 /// The names that a journal has more than once, with their number. What cannot be read shows when it is read.
-fn repeated_names(segments: &[PathBuf]) -> Result<HashMap<String, u32>, RunDirError> {
-    let mut names: HashMap<String, u32> = HashMap::new();
+fn repeated_names(segments: &[PathBuf]) -> Result<HashMap<NameKey, u32>, RunDirError> {
+    let mut names: HashMap<NameKey, u32> = HashMap::new();
     for path in segments {
         let mut segment =
             SegmentReader::open(path).map_err(|source| RunDirError::Read { path: path.clone(), source })?;
         while let Ok(Some(name)) = segment.next_name() {
-            *names.entry(name).or_default() += 1;
+            *names.entry(name_key(&name)).or_default() += 1;
         }
     }
     names.retain(|_, count| *count > 1);
+    names.shrink_to_fit();
     Ok(names)
 }
 
@@ -224,7 +229,17 @@ pub struct StoredSamples {
     with_payload: bool,
     is_over: bool,
     /// How many more records there are of a sample that was asked again.
-    replaced: HashMap<String, u32>,
+    replaced: HashMap<NameKey, u32>,
+}
+
+/// An entry's name, in 16 bytes: a journal may have a million of them.
+type NameKey = [u8; 16];
+
+fn name_key(name: &str) -> NameKey {
+    let digest = Digest::of(name.as_bytes());
+    let mut key = [0; 16];
+    key.copy_from_slice(&digest.bytes()[..16]);
+    key
 }
 
 impl StoredSamples {
@@ -243,7 +258,7 @@ impl StoredSamples {
                 Ok(Next::End) => {}
                 Ok(Next::Sample(sample)) => {
                     self.present = Some(segment);
-                    match self.replaced.get_mut(&sample.name) {
+                    match self.replaced_left(&sample.name) {
                         Some(left) if *left > 1 => *left -= 1,
                         _ => return Ok(Some(*sample)),
                     }
@@ -257,6 +272,11 @@ impl StoredSamples {
                 Err(SegmentError::Read(source)) => return Err(RunDirError::Read { path: segment.path, source }),
             }
         }
+    }
+
+    /// How many records of this name are still to come, this one included; none where it stands alone.
+    fn replaced_left(&mut self, name: &str) -> Option<&mut u32> {
+        if self.replaced.is_empty() { None } else { self.replaced.get_mut(&name_key(name)) }
     }
 
     fn open_next(&mut self) -> Option<Result<SegmentReader, RunDirError>> {

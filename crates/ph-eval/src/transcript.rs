@@ -1,4 +1,6 @@
 //! Collects a sample's events in a tree of spans, in the order in which they happened.
+//!
+//! Its instants never go back, whatever the clock does: where that is set back they stand still until it has caught up.
 
 use std::sync::Arc;
 
@@ -10,6 +12,8 @@ use ph_record::event::{KnownEvent, SpanBegin};
 pub struct Transcript {
     clock: Arc<dyn Clock>,
     started_at: Timestamp,
+    /// The latest instant that was told.
+    latest: Timestamp,
     events: Vec<Event>,
     open: Vec<String>,
     spans: u32,
@@ -21,7 +25,7 @@ impl Transcript {
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         let started_at = clock.now();
-        Self { clock, started_at, events: Vec::new(), open: Vec::new(), spans: 0, waited_ms: 0 }
+        Self { clock, started_at, latest: started_at, events: Vec::new(), open: Vec::new(), spans: 0, waited_ms: 0 }
     }
 
     /// A transcript that goes on after these events of an earlier one. Its spans are named so that they do not meet those.
@@ -37,10 +41,16 @@ impl Transcript {
         self.started_at
     }
 
-    /// The present instant.
-    #[must_use]
-    pub fn now(&self) -> Timestamp {
-        self.clock.now()
+    /// The present instant, not before any that was told.
+    pub fn now(&mut self) -> Timestamp {
+        self.latest = self.latest.max(self.clock.now());
+        self.latest
+    }
+
+    /// The same, and not before `instant` either, which another clock told.
+    pub fn now_after(&mut self, instant: Timestamp) -> Timestamp {
+        self.latest = self.latest.max(instant);
+        self.now()
     }
 
     /// Begins a span inside the present one.
@@ -80,17 +90,20 @@ impl Transcript {
 
     /// Adds what happened just now.
     pub fn add(&mut self, event: KnownEvent) {
-        let now = self.clock.now();
+        let now = self.now();
         self.add_at(now, event);
     }
 
     /// Adds what happened (began, for a call) at `timestamp`.
     pub fn add_at(&mut self, timestamp: Timestamp, event: KnownEvent) {
+        let elapsed_ms = timestamp.ms_since(self.started_at);
+        // By a clock that was set back it may have waited for longer than it was there.
+        self.waited_ms = self.waited_ms.min(elapsed_ms);
         self.events.push(Event {
             sequence: u32::try_from(self.events.len()).unwrap_or(u32::MAX),
             span_id: self.open.last().cloned(),
             timestamp,
-            working_start_ms: timestamp.ms_since(self.started_at).saturating_sub(self.waited_ms),
+            working_start_ms: elapsed_ms - self.waited_ms,
             kind: event.into(),
         });
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
+use crate::condense::{GROWTH_BYTES_MAX, TOO_LARGE, weight};
 use crate::error::{LogError, Result};
 use crate::zip::{DirectoryEntry, ZipFile};
 
@@ -16,7 +17,7 @@ pub(crate) fn join(
     mut shell: Value,
     prefix: &str,
     zip: &ZipFile,
-    read: impl Fn(&DirectoryEntry<'_>) -> Result<Value>,
+    mut read: impl FnMut(&DirectoryEntry<'_>) -> Result<Value>,
 ) -> Result<Value> {
     let pieces = pieces(prefix, zip)?;
     zip.check_together(prefix, pieces.lists.values().chain(&pieces.metadata))?;
@@ -39,7 +40,8 @@ pub(crate) fn join(
     let attachments = take("attachments").into_iter().enumerate().map(|(at, text)| (at.to_string(), text));
     shell["attachments"] = Value::Object(attachments.collect::<Map<_, _>>());
     let pool = take("messages");
-    if let Some(messages) = final_messages(&shell, &pool) {
+    let messages = final_messages(&shell, &pool, GROWTH_BYTES_MAX);
+    if let Some(messages) = messages.map_err(|problem| LogError::entry(zip.path(), prefix, problem))? {
         shell["messages"] = Value::Array(messages);
     }
     shell["events_data"] = serde_json::json!({ "messages": pool, "calls": take("calls") });
@@ -47,15 +49,23 @@ pub(crate) fn join(
     Ok(shell)
 }
 
-/// The conversation at the end: ranges of the pool.
-fn final_messages(shell: &Value, pool: &[Value]) -> Option<Vec<Value>> {
-    let ranges = shell.get("message_refs")?.as_array()?;
+/// The conversation at the end: ranges of the pool. Together its messages may take `budget` bytes of memory.
+fn final_messages(shell: &Value, pool: &[Value], mut budget: usize) -> Result<Option<Vec<Value>>, &'static str> {
+    let Some(ranges) = shell.get("message_refs").and_then(Value::as_array) else { return Ok(None) };
     let bound = |range: &Value, at: usize| usize::try_from(range.get(at)?.as_u64()?).ok();
+    let weights: Vec<usize> = pool.iter().map(weight).collect();
     let mut messages = Vec::new();
     for range in ranges {
-        messages.extend_from_slice(pool.get(bound(range, 0)?..bound(range, 1)?)?);
+        let bounds = bound(range, 0).zip(bound(range, 1));
+        let Some((start, end)) = bounds.filter(|(start, end)| start <= end && *end <= pool.len()) else {
+            return Ok(None);
+        };
+        for at in start..end {
+            budget = budget.checked_sub(weights[at]).ok_or(TOO_LARGE)?;
+            messages.push(pool[at].clone());
+        }
     }
-    Some(messages)
+    Ok(Some(messages))
 }
 
 struct Pieces {
@@ -82,4 +92,20 @@ fn list_of(rest: &str) -> Option<(&'static str, u64)> {
     let (folder, file) = rest.split_once('/')?;
     let list = LISTS.iter().find(|list| **list == folder)?;
     Some((list, file.strip_suffix(".json")?.parse().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_conversation_at_the_end_is_bounded() {
+        let pool = [json!({ "role": "user", "content": "x".repeat(10_000) })];
+        let take = |ranges: Value| final_messages(&json!({ "message_refs": ranges }), &pool, 1 << 20);
+        assert_eq!(take(json!([[0, 1], [0, 1]])).unwrap().unwrap(), [pool[0].clone(), pool[0].clone()]);
+        assert_eq!(take(json!([[0, 2]])), Ok(None));
+        assert_eq!(take(json!([[1, 0]])), Ok(None));
+        assert_eq!(take(json!(vec![json!([0, 1]); 1_000])), Err(TOO_LARGE));
+    }
 }

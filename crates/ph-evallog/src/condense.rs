@@ -116,17 +116,17 @@ fn ranges(places: &[usize]) -> Value {
     ranges.into_iter().map(|(start, end)| json!([start, end])).collect()
 }
 
-/// The most bytes that a sample may grow by when everything is put in its place.
+/// The most bytes of memory that a sample may grow by when everything is put in its place.
 pub(crate) const GROWTH_BYTES_MAX: usize = 2 << 30;
 
 /// Puts attachments and pooled messages of a sample back in their places; a reference to an attachment that is not there
 /// stays as it is. The sample may grow by `budget` bytes, so that a small log cannot become a large one without bound.
 pub(crate) fn expand(sample: &mut Map<String, Value>, mut budget: usize) -> Result<(), String> {
     let attachments = sample.get("attachments").and_then(Value::as_object).cloned().unwrap_or_default();
-    let data = sample.get("events_data").cloned().unwrap_or(Value::Null);
-    let mut pool = data.get("messages").and_then(Value::as_array).cloned().unwrap_or_default();
+    let pool = sample.get("events_data").and_then(|data| data.get("messages"));
+    let mut pool = pool.and_then(Value::as_array).cloned().unwrap_or_default();
     pool.iter_mut().try_for_each(|value| resolve(value, &attachments, &mut budget))?;
-    let pool: Vec<(usize, Value)> = pool.into_iter().map(|message| (message.to_string().len(), message)).collect();
+    let pool: Vec<(usize, Value)> = pool.into_iter().map(|message| (weight(&message), message)).collect();
     for (name, value) in sample.iter_mut() {
         if name == "attachments" || name == "events_data" {
             continue;
@@ -141,7 +141,22 @@ pub(crate) fn expand(sample: &mut Map<String, Value>, mut budget: usize) -> Resu
     Ok(())
 }
 
-const TOO_LARGE: &str = "it becomes larger than 2 GiB when its attachments and messages are put in their places";
+/// The bytes of memory that a copy of `value` takes, about: a small value takes far more than its text.
+pub(crate) fn weight(value: &Value) -> usize {
+    let inside = match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(weight).sum(),
+        Value::Object(fields) => {
+            fields.iter().map(|(name, field)| size_of::<String>() + name.len() + weight(field)).sum()
+        }
+        _ => 0,
+    };
+    size_of::<Value>() + inside
+}
+
+/// What a sample is that would grow by more than [`GROWTH_BYTES_MAX`].
+pub(crate) const TOO_LARGE: &str =
+    "it becomes larger than 2 GiB when its attachments and messages are put in their places";
 
 fn resolve(value: &mut Value, attachments: &Map<String, Value>, budget: &mut usize) -> Result<(), String> {
     match value {
@@ -223,7 +238,18 @@ mod tests {
         let pool = json!({ "messages": [{ "role": "user", "content": "x" }] });
         for references in [json!([[0, 2]]), json!([[1, 0]]), json!(vec![json!([0, 1]); 11]), json!([["a"]])] {
             let mut sample = json!({ "events": [{ "event": "model", "input_refs": references }], "events_data": pool });
-            assert!(expand(sample.as_object_mut().unwrap(), 100).is_err());
+            assert!(expand(sample.as_object_mut().unwrap(), 1_000).is_err());
         }
+    }
+
+    #[test]
+    fn growth_is_counted_in_memory_not_in_text() {
+        // 100 zeros are 201 bytes of JSON, and 7,200 of memory.
+        let pool = json!({ "messages": [{ "role": "user", "content": vec![0; 100] }] });
+        let mut sample =
+            json!({ "events": [{ "event": "model", "input_refs": vec![json!([0, 1]); 10] }], "events_data": pool });
+        assert!(expand(sample.clone().as_object_mut().unwrap(), 20_000).is_err());
+        expand(sample.as_object_mut().unwrap(), 200_000).unwrap();
+        assert_eq!(sample["events"][0]["input"].as_array().unwrap().len(), 10);
     }
 }

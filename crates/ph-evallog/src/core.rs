@@ -52,6 +52,7 @@ fn attempt_without_events(attempt: &SampleAttempt) -> SampleAttempt {
         ending: attempt.ending.clone(),
         usage: attempt.usage,
         cost: attempt.cost,
+        roles: attempt.roles.clone(),
         started_at: attempt.started_at,
         completed_at: attempt.completed_at,
         events: Vec::new(),

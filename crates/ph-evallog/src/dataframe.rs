@@ -14,8 +14,9 @@ use ph_base::Digest;
 use ph_record::{EventKind, SampleRecord};
 use serde_json::Value;
 
-use crate::error::{LogError, Result};
+use crate::error::{self, LogError, Result};
 use crate::imported::import_header;
+use crate::log_writer::PartFile;
 use crate::reader::EvalLog;
 use crate::sample::{SampleContext, sample_in};
 use crate::summary::SampleSummary;
@@ -63,11 +64,15 @@ impl From<u32> for Cell {
     }
 }
 
-/// Writes the table of these logs to `out`; returns the number of its rows.
+/// Writes the table of these logs to `out`, of which a file beside it with `.part` holds what was written until it is whole;
+/// returns the number of its rows.
 ///
 /// # Errors
-/// [`LogError`] where a log cannot be read or the table cannot be written.
+/// [`LogError`] where a log cannot be read or the table cannot be written; a file that exists is not written over.
 pub fn write(logs: &[PathBuf], kind: Kind, out: &Path) -> Result<u64> {
+    if out.exists() {
+        return Err(error::write(out)(std::io::ErrorKind::AlreadyExists.into()));
+    }
     let scorers = if kind == Kind::Samples { scorers(logs)? } else { Vec::new() };
     let mut table = Table::create(out, columns(kind, &scorers))?;
     for path in logs {
@@ -241,6 +246,7 @@ fn events(name: &str, record: &SampleRecord, table: &mut Table) -> Result<()> {
 /// A table that is written group by group.
 struct Table {
     path: PathBuf,
+    part: PartFile,
     columns: Vec<(String, Type)>,
     writer: SerializedFileWriter<File>,
     rows: Vec<Vec<Cell>>,
@@ -249,9 +255,9 @@ struct Table {
 
 impl Table {
     fn create(path: &Path, columns: Vec<(String, Type)>) -> Result<Self> {
-        let file = File::create(path).map_err(crate::error::file(path))?;
+        let (part, file) = PartFile::create(path).map_err(error::write(path))?;
         let writer = writer(file, &columns).map_err(failed(path))?;
-        Ok(Self { path: path.to_owned(), columns, writer, rows: Vec::new(), count: 0 })
+        Ok(Self { path: path.to_owned(), part, columns, writer, rows: Vec::new(), count: 0 })
     }
 
     fn row(&mut self, row: Vec<Cell>) -> Result<()> {
@@ -271,12 +277,13 @@ impl Table {
     fn finish(mut self) -> Result<u64> {
         self.flush()?;
         self.writer.close().map_err(failed(&self.path))?;
+        self.part.keep_as(&self.path).map_err(error::write(&self.path))?;
         Ok(self.count)
     }
 }
 
 fn failed(path: &Path) -> impl Fn(ParquetError) -> LogError + '_ {
-    move |error| LogError::File { path: path.to_owned(), source: std::io::Error::other(error) }
+    move |error| LogError::Write { path: path.to_owned(), source: std::io::Error::other(error) }
 }
 
 fn writer(file: File, columns: &[(String, Type)]) -> Result<SerializedFileWriter<File>, ParquetError> {

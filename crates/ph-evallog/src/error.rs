@@ -9,9 +9,18 @@ pub type Result<T, E = LogError> = std::result::Result<T, E>;
 /// A log cannot be read or written.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
-    /// The file cannot be opened, read or written.
-    #[error("cannot read or write `{}`", path.display())]
+    /// The file cannot be opened or read.
+    #[error("cannot read `{}`", path.display())]
     File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// The file cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    Write {
         /// The file.
         path: PathBuf,
         /// Why.
@@ -54,6 +63,7 @@ impl LogError {
     pub fn hint(&self) -> &'static str {
         match self {
             LogError::File { .. } => "check that the file exists and may be read",
+            LogError::Write { .. } => "check that the folder exists and may be written, and that the disk has room",
             LogError::Archive { .. } => {
                 "give a `.eval` or `.json` log as Inspect or Proofhouse write it; one that was cut off can be recovered \
                  with `inspect log recover`"
@@ -76,7 +86,12 @@ impl LogError {
     }
 }
 
-/// Turns a failure of the file system into an error that names the file.
+/// Turns a failure to write into an error that names the file.
+pub(crate) fn write(path: &std::path::Path) -> impl Fn(io::Error) -> LogError + '_ {
+    move |source| LogError::Write { path: path.to_owned(), source }
+}
+
+/// Turns a failure to read into an error that names the file.
 pub(crate) fn file(path: &std::path::Path) -> impl Fn(io::Error) -> LogError + '_ {
     move |source| LogError::File { path: path.to_owned(), source }
 }

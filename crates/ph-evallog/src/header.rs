@@ -1,12 +1,12 @@
 //! The evaluation itself: a run's manifest as Inspect's `EvalSpec`, `EvalPlan` and header.
 
 use ph_base::Digest;
-use ph_record::{DatasetSpec, RunManifest, SolverSpec};
+use ph_record::{DatasetSpec, RoleUse, RunManifest, SolverSpec, TaskSpec};
 use serde_json::{Map, Value, json};
 
 use crate::core::{KEY, VERSION};
 use crate::event::{config, eval_error};
-use crate::shape::{instant, usage};
+use crate::shape::{instant, model_usage, role_usage};
 
 /// Inspect's `LOG_SCHEMA_VERSION`.
 const SCHEMA_VERSION: u32 = 2;
@@ -21,8 +21,11 @@ pub fn start_json(manifest: &RunManifest, program: &str) -> Value {
 pub(crate) fn header_json(start: &Value, manifest: &RunManifest, results: Value) -> Value {
     let mut stats = json!({
         "started_at": instant(manifest.started_at),
-        "model_usage": { (manifest.target.to_string()): usage(&manifest.usage) },
+        "model_usage": model_usage(&manifest.target.to_string(), &manifest.usage, &manifest.roles),
     });
+    if !manifest.roles.is_empty() {
+        stats["role_usage"] = role_usage(&manifest.roles);
+    }
     if let Some(end) = manifest.completed_at {
         stats["completed_at"] = instant(end).into();
     }
@@ -46,7 +49,7 @@ fn eval(manifest: &RunManifest, program: &str) -> Value {
     let id =
         |part: &str| Digest::of_parts([manifest.id.to_string().as_bytes(), part.as_bytes()]).hex()[..22].to_owned();
     let (name, version) = program.rsplit_once(' ').unwrap_or((program, ""));
-    json!({
+    let mut eval = json!({
         "eval_id": id("eval"),
         "run_id": id("run"),
         "created": instant(manifest.started_at),
@@ -62,7 +65,17 @@ fn eval(manifest: &RunManifest, program: &str) -> Value {
         "packages": { name: version },
         "metadata": { KEY: { "version": VERSION, "run": manifest } },
         "scorers": task.scorer.iter().map(scorer).collect::<Vec<_>>(),
-    })
+    });
+    if !manifest.roles.is_empty() {
+        eval["model_roles"] = manifest.roles.iter().map(|(role, used)| model_role(role, used, task)).collect();
+    }
+    eval
+}
+
+/// A role with its model and its settings.
+fn model_role(role: &str, used: &RoleUse, task: &TaskSpec) -> (String, Value) {
+    let settings = task.roles.get(role).map_or_else(|| json!({}), |spec| config(&spec.config));
+    (role.to_owned(), json!({ "model": used.target, "config": settings, "args": {} }))
 }
 
 fn dataset(dataset: &DatasetSpec) -> Value {
@@ -88,14 +101,8 @@ fn eval_config(manifest: &RunManifest) -> Value {
     Value::Object(fields)
 }
 
-/// The name under which a scorer's scores stand.
-pub(crate) fn label(scorer: &SolverSpec) -> String {
-    let label = scorer.parameters().get("label").and_then(Value::as_str).map(str::to_owned);
-    label.unwrap_or_else(|| scorer.name().to_owned())
-}
-
 fn scorer(scorer: &SolverSpec) -> Value {
-    json!({ "name": label(scorer), "options": scorer.parameters(), "metrics": [{ "name": "accuracy", "options": {} }],
+    json!({ "name": scorer.label(), "options": scorer.parameters(), "metrics": [{ "name": "accuracy", "options": {} }],
         "metadata": {} })
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::core::{KEY, VERSION};
 use crate::event::{config_in, eval_error_in, id_in};
 use crate::reader::Header;
-use crate::shape::{instant_in, usage_sum};
+use crate::shape::{instant_in, own_usage};
 
 /// A log as a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +19,8 @@ pub struct ImportedHeader {
     pub program: Option<String>,
     /// Whether the run was made by Proofhouse, whose own record rides in the log.
     pub is_ours: bool,
+    /// Whether it holds only some of the samples of a run made here, whose id it has.
+    pub is_part: bool,
     /// What the log lacks that a run made here has.
     pub lacks: Vec<String>,
 }
@@ -37,17 +39,20 @@ pub fn import_header(header: &Header, log_digest: &Digest) -> Result<ImportedHea
         lacks.push("its end: it was never finished, so only flushed samples are there".to_owned());
     }
     if let Some(mut manifest) = own_manifest(eval) {
-        // The same run may come in several files; each of them becomes a run of its own.
+        let here = value["results"].get("total_samples").and_then(Value::as_u64);
+        let here = here.filter(|here| *here < manifest.samples);
+        if let Some(here) = here {
+            let all = manifest.samples;
+            lacks.push(format!("the rest of its run: {here} of {all} samples are here, and the usage is that of all"));
+        }
         manifest.samples = 0;
         manifest.endings.clear();
-        return Ok(ImportedHeader { manifest, program, is_ours: true, lacks });
+        return Ok(ImportedHeader { manifest, program, is_ours: true, is_part: here.is_some(), lacks });
     }
     let created = instant_in(eval.get("created")).unwrap_or_default();
-    let mut random = [0; 10];
-    random.copy_from_slice(&log_digest.bytes()[..10]);
     let manifest = json!({
         "version": RunManifest::VERSION,
-        "id": RunId::new(created, random),
+        "id": id_of(created, log_digest),
         "kind": "exploratory",
         "task": task(value, eval)?,
         "task_digest": task_digest(eval),
@@ -57,14 +62,23 @@ pub fn import_header(header: &Header, log_digest: &Digest) -> Result<ImportedHea
         "limit": eval["config"].get("limit").and_then(Value::as_u64),
         "status": status(value),
         "samples": 0,
-        "usage": usage_sum(value["stats"].get("model_usage")),
+        "usage": own_usage(value["stats"].get("model_usage"), value["stats"].get("role_usage")),
         "error": value.get("error").filter(|error| !error.is_null()).map(eval_error_in),
         "started_at": instant_in(value["stats"].get("started_at")).unwrap_or(created),
         "completed_at": completed(value),
     });
     lacks.extend(missing(value, eval));
     let manifest = serde_json::from_value(manifest).map_err(|error| format!("its header is malformed: {error}"))?;
-    Ok(ImportedHeader { manifest, program, is_ours: false, lacks })
+    Ok(ImportedHeader { manifest, program, is_ours: false, is_part: false, lacks })
+}
+
+/// The id of the run that a log becomes, where it has none of its own: of the instant of its making and the digest of its
+/// file, so that the same log is the same run.
+#[must_use]
+pub fn id_of(created: Timestamp, log_digest: &Digest) -> RunId {
+    let mut random = [0; 10];
+    random.copy_from_slice(&log_digest.bytes()[..10]);
+    RunId::new(created, random)
 }
 
 fn own_manifest(eval: &Value) -> Option<RunManifest> {

@@ -4,6 +4,7 @@
 //! `"-Infinity"` ([`crate::numbers`] reads them as numbers) and a lone surrogate becomes U+FFFD.
 
 use ph_model::nesting::is_deeper;
+use ph_model::value_count::{count_values, holds_more_values};
 use serde::de::{DeserializeOwned, Error};
 use serde_json::Value;
 
@@ -11,11 +12,17 @@ use serde_json::Value;
 /// readers stop at 128.
 pub(crate) const FOREIGN_LEVELS_MAX: u32 = 110;
 
+/// The most values of a document, or of the documents that together are one thing: read, about 2.4 GB.
+pub(crate) const VALUES_MAX: usize = 32 << 20;
+
 /// Reads a document.
 ///
 /// # Errors
-/// [`serde_json::Error`] of the strict reading, where the lenient one fails too.
+/// [`serde_json::Error`] of the strict reading, where the lenient one fails too, or where it holds too many values.
 pub fn parse<T: DeserializeOwned>(document: &[u8]) -> serde_json::Result<T> {
+    if holds_more_values(document, VALUES_MAX) {
+        return Err(too_many_values());
+    }
     serde_json::from_slice(document).or_else(|error| match strict(document) {
         Some(document) => serde_json::from_slice(&document),
         None => Err(error),
@@ -33,6 +40,20 @@ pub fn parse_foreign(document: &[u8]) -> serde_json::Result<Value> {
         return Err(serde_json::Error::custom(problem));
     }
     Ok(value)
+}
+
+/// Reads one of several documents that together hold at most [`VALUES_MAX`] values, of which `values_left` may still come.
+///
+/// # Errors
+/// [`serde_json::Error`] as [`parse_foreign`], or where they hold more.
+pub(crate) fn parse_part(document: &[u8], values_left: &mut usize) -> serde_json::Result<Value> {
+    let values = count_values(document, *values_left);
+    *values_left = values_left.checked_sub(values).ok_or_else(too_many_values)?;
+    parse_foreign(document)
+}
+
+fn too_many_values() -> serde_json::Error {
+    serde_json::Error::custom(format!("it holds more than {VALUES_MAX} values"))
 }
 
 /// The document as strict JSON; `None` where nothing in it had to be changed.
@@ -79,8 +100,7 @@ fn push_string(strict: &mut Vec<u8>, string: &[u8]) -> bool {
     let mut at = 0;
     while at < string.len() {
         match surrogate(string, at) {
-            Some(high @ 0xD800..=0xDBFF) if matches!(surrogate(string, at + 6), Some(0xDC00..=0xDFFF)) => {
-                let _ = high;
+            Some(0xD800..=0xDBFF) if matches!(surrogate(string, at + 6), Some(0xDC00..=0xDFFF)) => {
                 strict.extend_from_slice(&string[at..at + 12]);
                 at += 12;
             }
@@ -138,6 +158,16 @@ mod tests {
         let error = parse_foreign(deep(111).as_bytes()).unwrap_err().to_string();
         assert_eq!(error, "it is nested more than 110 levels deep");
         assert!(parse_foreign(deep(100_000).as_bytes()).unwrap_err().to_string().contains("recursion limit"));
+    }
+
+    #[test]
+    fn documents_together_hold_so_many_values_and_no_more() {
+        let mut left = 7;
+        assert_eq!(parse_part(b"[1,2]", &mut left).unwrap(), json!([1, 2]));
+        let error = parse_part(br#"{"a":{"b":3}}"#, &mut left).unwrap_err().to_string();
+        assert!(error.contains("more than 33554432 values"), "{error}");
+        assert_eq!(parse_part(br#"{"a":3}"#, &mut left).unwrap(), json!({ "a": 3 }));
+        assert!(parse_part(b"1", &mut left).is_ok() && parse_part(b"1", &mut left).is_err());
     }
 
     proptest! {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use ph_record::{Reducers, RunManifest, SampleRecord};
 use serde_json::Value;
 
-use crate::error::{LogError, Result, file};
+use crate::error::{LogError, Result, write};
 use crate::header::header_json;
 use crate::names::{HEADER, JOURNAL_SUMMARIES, REDUCTIONS, START, SUMMARIES};
 use crate::numbers::written;
@@ -36,11 +36,11 @@ pub struct LogWriter {
 }
 
 /// The file while it is written; without being kept it is taken away again.
-struct PartFile(PathBuf);
+pub(crate) struct PartFile(PathBuf);
 
 impl PartFile {
     /// Makes the file anew. What a writer that was killed left of this name is taken away; a link is never followed.
-    fn create(path: &Path) -> io::Result<(Self, File)> {
+    pub(crate) fn create(path: &Path) -> io::Result<(Self, File)> {
         let mut name = path.as_os_str().to_owned();
         name.push(".part");
         let part = PathBuf::from(name);
@@ -52,7 +52,8 @@ impl PartFile {
         Ok((Self(part), file))
     }
 
-    fn keep_as(self, path: &Path) -> io::Result<()> {
+    /// Gives the file its name, where whatever was there before is replaced.
+    pub(crate) fn keep_as(self, path: &Path) -> io::Result<()> {
         std::fs::rename(&self.0, path)
     }
 }
@@ -69,9 +70,9 @@ impl LogWriter {
     /// `start` is what [`crate::header::start_json`] makes, or the start of another log.
     ///
     /// # Errors
-    /// [`crate::LogError::File`] where it cannot be written.
+    /// [`crate::LogError::Write`] where it cannot be written.
     pub fn create(path: &Path, start: Value) -> Result<Self> {
-        let failed = file(path);
+        let failed = write(path);
         let (part, out) = PartFile::create(path).map_err(&failed)?;
         let beside = folder(path);
         let mut writer = Self {
@@ -85,8 +86,8 @@ impl LogWriter {
             flushes: 0,
             totals: Totals::new_in(beside),
         };
-        let document = json(&writer.start).map_err(file(path))?;
-        writer.summaries.push(b"[").map_err(file(path))?;
+        let document = json(&writer.start).map_err(write(path))?;
+        writer.summaries.push(b"[").map_err(write(path))?;
         writer.document(START, &document)?;
         Ok(writer)
     }
@@ -94,11 +95,11 @@ impl LogWriter {
     /// Adds a sample that is packed already, with its record for summary and results.
     ///
     /// # Errors
-    /// [`crate::LogError::File`] where it cannot be written.
+    /// [`crate::LogError::Write`] where it cannot be written.
     pub fn sample(&mut self, name: &str, entry: &PackedEntry<'_>, record: &SampleRecord, target: &str) -> Result<()> {
-        let summary = summary_json(record, target).map_err(io::Error::from).map_err(file(&self.path))?;
-        self.totals.add(record).map_err(file(&self.path))?;
-        self.zip.add(name, entry).map_err(file(&self.path))?;
+        let summary = summary_json(record, target).map_err(io::Error::from).map_err(write(&self.path))?;
+        self.totals.add(record).map_err(write(&self.path))?;
+        self.zip.add(name, entry).map_err(write(&self.path))?;
         self.pending.extend_from_slice(if self.pending.is_empty() { b"[" } else { b"," });
         self.pending.extend_from_slice(&summary);
         if self.pending.len() >= FLUSH_BYTES {
@@ -110,9 +111,9 @@ impl LogWriter {
     /// Adds an entry of another kind, for instance one that another log has.
     ///
     /// # Errors
-    /// [`crate::LogError::File`] where it cannot be written.
+    /// [`crate::LogError::Write`] where it cannot be written.
     pub fn entry(&mut self, name: &str, entry: &PackedEntry<'_>) -> Result<()> {
-        self.zip.add(name, entry).map_err(file(&self.path))
+        self.zip.add(name, entry).map_err(write(&self.path))
     }
 
     /// How many samples it has so far.
@@ -124,7 +125,7 @@ impl LogWriter {
     /// Ends the log of a run.
     ///
     /// # Errors
-    /// [`crate::LogError::File`] where it cannot be written.
+    /// [`crate::LogError::Write`] where it cannot be written.
     pub fn finish(mut self, manifest: &RunManifest) -> Result<()> {
         self.end_summaries()?;
         let results = self.end_scores(&manifest.task.epochs.reducer)?;
@@ -135,7 +136,7 @@ impl LogWriter {
     /// Ends the log with this header, an object, whose results are replaced by those of the samples written.
     ///
     /// # Errors
-    /// [`crate::LogError::File`] where it cannot be written, [`crate::LogError::Entry`] where the header is no object.
+    /// [`crate::LogError::Write`] where it cannot be written, [`crate::LogError::Entry`] where the header is no object.
     pub fn finish_merged(mut self, mut header: Value, reducers: &Reducers) -> Result<()> {
         self.end_summaries()?;
         let results = self.end_scores(reducers)?;
@@ -148,15 +149,15 @@ impl LogWriter {
 
     fn end_summaries(&mut self) -> Result<()> {
         self.flush()?;
-        self.summaries.push(b"]").map_err(file(&self.path))?;
-        let packed = self.summaries.finish().map_err(file(&self.path))?;
+        self.summaries.push(b"]").map_err(write(&self.path))?;
+        let packed = self.summaries.finish().map_err(write(&self.path))?;
         self.spooled(SUMMARIES, packed)
     }
 
     /// Writes the reductions; returns the results.
     fn end_scores(&mut self, reducers: &Reducers) -> Result<Value> {
         let path = self.path.clone();
-        let failed = file(&path);
+        let failed = write(&path);
         let mut reductions = PackedSpool::new(Spool::new_in(folder(&path))).map_err(&failed)?;
         let results = self.totals.finish(reducers, &mut reductions).map_err(&failed)?;
         if !reductions.is_empty() {
@@ -166,14 +167,14 @@ impl LogWriter {
     }
 
     fn spooled(&mut self, name: &str, (entry, mut spool): (PackedEntry<'_>, Spool)) -> Result<()> {
-        let failed = file(&self.path);
+        let failed = write(&self.path);
         let packed = spool.len();
         self.zip.add_spooled(name, packed, &entry, spool.reader().map_err(&failed)?).map_err(&failed)
     }
 
     fn end(mut self, header: &Value) -> Result<()> {
         let path = self.path.clone();
-        let failed = file(&path);
+        let failed = write(&path);
         self.document(HEADER, &json(header).map_err(&failed)?)?;
         let out = self.zip.finish().and_then(|out| out.into_inner().map_err(io::IntoInnerError::into_error));
         out.and_then(|out| out.sync_all()).and_then(|()| self.part.keep_as(&path)).map_err(&failed)
@@ -186,9 +187,9 @@ impl LogWriter {
         }
         let mut pending = std::mem::take(&mut self.pending);
         if self.flushes > 0 {
-            self.summaries.push(b",").map_err(file(&self.path))?;
+            self.summaries.push(b",").map_err(write(&self.path))?;
         }
-        self.summaries.push(&pending[1..]).map_err(file(&self.path))?;
+        self.summaries.push(&pending[1..]).map_err(write(&self.path))?;
         pending.push(b']');
         self.flushes += 1;
         self.document(&format!("{JOURNAL_SUMMARIES}{}.json", self.flushes), &pending)?;
@@ -198,7 +199,7 @@ impl LogWriter {
     }
 
     fn document(&mut self, name: &str, document: &[u8]) -> Result<()> {
-        let failed = file(&self.path);
+        let failed = write(&self.path);
         let entry = self.packer.pack(document).map_err(&failed)?;
         self.zip.add(name, &entry).map_err(&failed)
     }

@@ -12,8 +12,9 @@ use serde_json::Value;
 use crate::chunked;
 use crate::error::{LogError, Result, file};
 use crate::json_array::each_element;
-use crate::lenient;
+use crate::lenient::{self, VALUES_MAX};
 use crate::names::{CONFIG_UPDATES, HEADER, JOURNAL_SUMMARIES, SAMPLES, START, SUMMARIES, log_id, sample_of, shell_of};
+use crate::old_shape::renew_log;
 use crate::pack::PackedEntry;
 use crate::summary::SampleSummary;
 use crate::zip::{DirectoryEntry, Method, ReadLimits, ZipFile};
@@ -130,7 +131,9 @@ impl EvalLog {
         updates.sort_by_key(|entry| number_of(&entry.name, CONFIG_UPDATES));
         zip.check_together(CONFIG_UPDATES, updates.iter())?;
         if !updates.is_empty() {
-            value["config_updates"] = updates.iter().map(|entry| self.value(entry)).collect::<Result<_>>()?;
+            let mut left = VALUES_MAX;
+            value["config_updates"] =
+                updates.iter().map(|entry| self.value_of(entry, &mut left)).collect::<Result<_>>()?;
         }
         Ok(Header { value, is_finished: false })
     }
@@ -227,7 +230,7 @@ impl EvalLog {
     pub fn each_place<E: From<LogError>>(&self, mut each: impl FnMut(SamplePlace) -> Result<(), E>) -> Result<(), E> {
         let zip = match &self.body {
             Body::Zip(zip) => zip,
-            Body::Json(log) => return json_samples(log).try_for_each(|place| place.map_or(Ok(()), &mut each)),
+            Body::Json(log) => return json_samples(&self.path, log).try_for_each(|place| each(place?)),
         };
         let mut last: HashMap<u64, u64> = HashMap::new();
         let mut at = 0_u64;
@@ -256,16 +259,19 @@ impl EvalLog {
     /// # Errors
     /// [`LogError::NoSample`] where there is none; other errors where it cannot be read.
     pub fn sample(&self, id: &str, epoch: u32) -> Result<Value> {
-        let wanted = log_id(id);
+        // A log made here has our form of the id, one made elsewhere may have the id itself.
+        let mut wanted = vec![log_id(id), id.to_owned()];
+        wanted.dedup();
         // Most names are told apart by this alone, which is cheaper than taking them to pieces.
-        let begin = format!("{SAMPLES}{wanted}_epoch_");
+        let begin: Vec<String> = wanted.iter().map(|id| format!("{SAMPLES}{id}_epoch_")).collect();
         let mut found = None;
         match &self.body {
             Body::Zip(zip) => {
                 let mut scan = zip.scan();
                 while let Some(entry) = scan.next_entry()? {
-                    let is_it = |(id, at): (&str, u32)| at == epoch && id == wanted;
-                    if entry.name.starts_with(&begin) && any_sample_of(&entry.name).is_some_and(is_it) {
+                    let is_it = |(id, at): (&str, u32)| at == epoch && wanted.iter().any(|wanted| id == wanted);
+                    let may_be = begin.iter().any(|begin| entry.name.starts_with(begin));
+                    if may_be && any_sample_of(&entry.name).is_some_and(is_it) {
                         let is_shell = shell_of(&entry.name).is_some();
                         let entry = entry.into_owned();
                         found = Some(if is_shell { Place::Pieces(entry) } else { Place::Whole(entry) });
@@ -273,10 +279,8 @@ impl EvalLog {
                 }
             }
             Body::Json(log) => {
-                let mut all = json_samples(log).flatten();
-                found = all
-                    .find(|place| place.epoch == epoch && (place.id == id || place.id == wanted))
-                    .map(|place| place.place);
+                let mut all = json_samples(&self.path, log).flatten();
+                found = all.find(|place| place.epoch == epoch && wanted.contains(&place.id)).map(|place| place.place);
             }
         }
         match found {
@@ -316,7 +320,8 @@ impl EvalLog {
             (Place::Pieces(shell), Body::Zip(zip)) => {
                 let value = self.object(shell)?;
                 let prefix = shell.name.trim_end_matches("sample.json").to_owned();
-                let joined = chunked::join(value, &prefix, zip, |entry| self.value(entry))?;
+                let mut left = VALUES_MAX;
+                let joined = chunked::join(value, &prefix, zip, |entry| self.value_of(entry, &mut left))?;
                 if is_deeper(&joined, lenient::FOREIGN_LEVELS_MAX) {
                     return Err(LogError::entry(&self.path, &prefix, "its pieces together are nested too deep"));
                 }
@@ -335,6 +340,13 @@ impl EvalLog {
     fn value(&self, entry: &DirectoryEntry<'_>) -> Result<Value> {
         let document = self.document(entry)?;
         lenient::parse_foreign(&document).map_err(|error| LogError::entry(&self.path, &entry.name, error.to_string()))
+    }
+
+    /// The value of one of several entries that together may hold so many values.
+    fn value_of(&self, entry: &DirectoryEntry<'_>, values_left: &mut usize) -> Result<Value> {
+        let document = self.document(entry)?;
+        lenient::parse_part(&document, values_left)
+            .map_err(|error| LogError::entry(&self.path, &entry.name, error.to_string()))
     }
 
     fn document(&self, entry: &DirectoryEntry<'_>) -> Result<Vec<u8>> {
@@ -396,7 +408,8 @@ fn json_log(path: &Path, mut handle: File) -> Result<Value> {
     }
     let mut document = Vec::from([b'{']);
     handle.by_ref().take(JSON_BYTES_MAX).read_to_end(&mut document).map_err(file(path))?;
-    let log = lenient::parse_foreign(&document).map_err(|error| LogError::archive(path, error.to_string()))?;
+    let mut log = lenient::parse_foreign(&document).map_err(|error| LogError::archive(path, error.to_string()))?;
+    renew_log(&mut log);
     if log.get("eval").is_some_and(Value::is_object) {
         Ok(log)
     } else {
@@ -405,20 +418,19 @@ fn json_log(path: &Path, mut handle: File) -> Result<Value> {
 }
 
 fn json_header(log: &Value) -> Header {
-    let mut value = log.clone();
-    if let Some(fields) = value.as_object_mut() {
-        fields.shift_remove("samples");
-        fields.shift_remove("reductions");
-    }
+    let fields = log.as_object().into_iter().flatten();
+    let fields = fields.filter(|(name, _)| *name != "samples" && *name != "reductions");
+    let value = Value::Object(fields.map(|(name, field)| (name.clone(), field.clone())).collect());
     let is_finished = value.get("status").and_then(Value::as_str) != Some("started");
     Header { value, is_finished }
 }
 
-fn json_samples(log: &Value) -> impl Iterator<Item = Option<SamplePlace>> + '_ {
+fn json_samples<'a>(path: &'a Path, log: &'a Value) -> impl Iterator<Item = Result<SamplePlace>> + 'a {
     let samples = log.get("samples").and_then(Value::as_array).into_iter().flatten().enumerate();
-    samples.map(|(index, sample)| {
-        let summary = SampleSummary::of_sample(sample)?;
-        Some(SamplePlace { id: summary.id(), epoch: summary.epoch, place: Place::Json(index) })
+    samples.map(move |(index, sample)| {
+        let summary = SampleSummary::of_sample(sample)
+            .ok_or_else(|| LogError::entry(path, &format!("samples[{index}]"), "it has no usable `id` and `epoch`"))?;
+        Ok(SamplePlace { id: summary.id(), epoch: summary.epoch, place: Place::Json(index) })
     })
 }
 

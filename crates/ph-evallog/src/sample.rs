@@ -1,8 +1,10 @@
 //! One sample: our record as Inspect's `EvalSample`, and an `EvalSample` of any log as our record.
 
+use std::collections::BTreeMap;
+
 use ph_base::{RunId, Timestamp};
 use ph_model::nesting::flatten;
-use ph_record::{Ending, EventKind, RecordedError, Response, SampleId, SampleRecord, Score, event::KnownEvent};
+use ph_record::{Ending, RecordedError, Response, RoleUse, SampleId, SampleRecord, Score, event::KnownEvent};
 use serde_json::{Map, Value, json};
 
 use crate::condense::{GROWTH_BYTES_MAX, Pools, expand};
@@ -15,7 +17,7 @@ use crate::names::log_id;
 use crate::numbers::{number, number_in, written};
 use crate::old_shape::renew;
 use crate::score::{score, score_in};
-use crate::shape::{instant, instant_in, usage, usage_sum};
+use crate::shape::{instant, instant_in, model_usage, own_usage, role_usage, usage_in};
 
 /// Where an item's own metadata of the name that we use is kept.
 const OWN_METADATA: &str = "item_metadata";
@@ -53,7 +55,10 @@ fn sample(record: &SampleRecord, target: &str) -> serde_json::Result<Map<String,
     pools.condense(&mut last);
     events.push(last);
     set("events", Value::Array(events));
-    set("model_usage", json!({ target: usage(&record.usage) }));
+    set("model_usage", model_usage(target, &record.usage, &record.roles));
+    if !record.roles.is_empty() {
+        set("role_usage", role_usage(&record.roles));
+    }
     set("started_at", instant(record.started_at).into());
     set("completed_at", instant(record.completed_at).into());
     let seconds = record.completed_at.ms_since(record.started_at) as f64 / 1000.0;
@@ -64,13 +69,17 @@ fn sample(record: &SampleRecord, target: &str) -> serde_json::Result<Map<String,
         set("error", eval_error(error));
     }
     if let Ending::Limit { limit, value } = &record.ending {
-        set("limit", json!({ "type": limit, "limit": number(value.unwrap_or(0.0)) }));
+        set("limit", limit_json(*limit, *value));
     }
     fields.iter_mut().filter(|(name, _)| *name != "events").for_each(|(_, value)| pools.escape(value));
     let (attachments, data) = pools.finish();
     fields.insert("attachments".to_owned(), attachments);
     fields.insert("events_data".to_owned(), data);
     Ok(fields)
+}
+
+fn limit_json(limit: ph_record::LimitKind, value: Option<f64>) -> Value {
+    json!({ "type": limit, "limit": number(value.unwrap_or(0.0)) })
 }
 
 /// 22 characters, as long as Inspect's own.
@@ -156,7 +165,7 @@ fn strings_in(value: Option<&Value>) -> Vec<String> {
 }
 
 /// The scores of a sample by scorer.
-pub(crate) fn scores_in(value: Option<&Value>) -> std::collections::BTreeMap<String, Score> {
+pub(crate) fn scores_in(value: Option<&Value>) -> BTreeMap<String, Score> {
     let scores = value.and_then(Value::as_object).into_iter().flatten();
     scores.filter_map(|(name, one)| Some((name.clone(), score_in(one)?))).collect()
 }
@@ -197,11 +206,29 @@ fn foreign(
             ph_model::StopReason::ContentFilter => Response::SafeguardBlock,
             _ => Response::Answered,
         }),
-        "usage": usage_sum(fields.get("model_usage")),
+        "usage": own_usage(fields.get("model_usage"), fields.get("role_usage")),
+        "roles": roles_in(fields.get("role_usage"), events),
         "started_at": started,
         "completed_at": completed,
     });
     serde_json::from_value(record).map_err(|error| error.to_string())
+}
+
+/// What the models in roles did: their tokens as the log counts them, their calls and names as the transcript has them.
+fn roles_in(usage: Option<&Value>, events: &[ph_record::Event]) -> BTreeMap<String, RoleUse> {
+    let mut roles: BTreeMap<String, RoleUse> = BTreeMap::new();
+    for (role, used) in usage.and_then(Value::as_object).into_iter().flatten() {
+        let usage = usage_in(used).unwrap_or_default();
+        roles.insert(role.clone(), RoleUse { usage, ..RoleUse::none("", None) });
+    }
+    for event in events {
+        let Some(KnownEvent::Model(model)) = event.kind.known() else { continue };
+        if let Some(used) = model.role.as_ref().and_then(|role| roles.get_mut(role)) {
+            used.target.clone_from(&model.model);
+            used.calls += 1;
+        }
+    }
+    roles
 }
 
 /// When a sample began and ended; old logs say it only by their events.
@@ -247,19 +274,6 @@ fn is_sandbox(error: &RecordedError) -> bool {
     ["Sandbox", "docker compose", "OutputLimitExceeded"].iter().any(|word| error.message.contains(word))
 }
 
-/// The kinds of event of a transcript that this version does not know.
-#[must_use]
-pub fn unknown_kinds(record: &SampleRecord) -> Vec<&str> {
-    let other = record.events.iter().filter_map(|event| match &event.kind {
-        EventKind::Other(other) => other.get("event").and_then(Value::as_str),
-        EventKind::Known(_) => None,
-    });
-    let mut kinds: Vec<&str> = other.collect();
-    kinds.sort_unstable();
-    kinds.dedup();
-    kinds
-}
-
 /// Gives the sample of a log other scores: unknown fields stay, and so does everything else but what is given here.
 ///
 /// # Errors
@@ -274,6 +288,12 @@ pub fn rescored(sample: &mut Value, record: &SampleRecord, added: &[ph_record::E
         Some(error) => fields.insert("error".to_owned(), eval_error(error)),
         None => fields.shift_remove("error"),
     };
+    match &record.ending {
+        Ending::Limit { limit, value } => {
+            fields.entry("limit").or_insert_with(|| limit_json(*limit, *value));
+        }
+        _ => drop(fields.shift_remove("limit")),
+    }
     fields.insert("uuid".to_owned(), uuid(record).into());
     let events = fields.entry("events").or_insert_with(|| json!([]));
     let events = events.as_array_mut().ok_or("its `events` are no list")?;

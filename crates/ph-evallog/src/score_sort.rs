@@ -15,7 +15,7 @@ use std::sync::Arc;
 use crate::file_slice::FileSlice;
 
 /// Rows of about this size together are held; then they become a run of the file.
-const HELD_BYTES_MAX: usize = 4 << 20;
+const HELD_BYTES_MAX: usize = 1 << 20;
 
 /// What a row takes in memory beside its id.
 const ROW_BYTES: usize = 48;

@@ -1,7 +1,10 @@
 //! Small pieces that many shapes of the log share: instants, texts, fields that Inspect types more narrowly than we do.
 
+use std::collections::BTreeMap;
+
 use ph_base::Timestamp;
 use ph_model::Usage;
+use ph_record::RoleUse;
 use serde_json::{Map, Value, json};
 
 /// Where a field holds what Inspect's own type of it cannot.
@@ -98,8 +101,26 @@ pub(crate) fn usage_in(value: &Value) -> Option<Usage> {
     })
 }
 
-/// The usage of all models of a `model_usage` object together.
-pub(crate) fn usage_sum(value: Option<&Value>) -> Usage {
+/// Usage by model, as Inspect counts it: the calls of roles are among those of the models that have them.
+pub(crate) fn model_usage(target: &str, own: &Usage, roles: &BTreeMap<String, RoleUse>) -> Value {
+    let mut by_model = BTreeMap::from([(target, *own)]);
+    for used in roles.values() {
+        by_model.entry(&used.target).or_default().add(&used.usage);
+    }
+    Value::Object(by_model.iter().map(|(model, used)| ((*model).to_owned(), usage(used))).collect())
+}
+
+/// Usage by role.
+pub(crate) fn role_usage(roles: &BTreeMap<String, RoleUse>) -> Value {
+    Value::Object(roles.iter().map(|(role, used)| (role.clone(), usage(&used.usage))).collect())
+}
+
+/// The target's own usage: that of all models, without that of the roles.
+pub(crate) fn own_usage(by_model: Option<&Value>, by_role: Option<&Value>) -> Usage {
+    usage_sum(by_model).without(&usage_sum(by_role))
+}
+
+fn usage_sum(value: Option<&Value>) -> Usage {
     let mut sum = Usage::default();
     for usage in value.and_then(Value::as_object).into_iter().flatten().filter_map(|(_, value)| usage_in(value)) {
         sum.add(&usage);

@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::numbers::written;
 use crate::sample::uuid;
 use crate::score::{score, score_in};
-use crate::shape::{instant, usage};
+use crate::shape::{instant, model_usage, role_usage};
 
 /// Inspect's bound of a text in a summary.
 const TEXT_CHARS_MAX: usize = 1_024;
@@ -33,16 +33,19 @@ fn summary(record: &SampleRecord, target: &str) -> Value {
         "target": thinned(&json!(record.expected)),
         "metadata": metadata(&record.metadata),
         "scores": record.scores.iter().map(|(name, one)| (name.clone(), thinned(&score(one)))).collect::<Map<_, _>>(),
-        "model_usage": { target: usage(&record.usage) },
+        "model_usage": model_usage(target, &record.usage, &record.roles),
         "started_at": instant(record.started_at),
         "completed_at": instant(record.completed_at),
         "total_time": seconds,
         "working_time": seconds,
         "uuid": uuid(record),
-        "retries": 0,
+        "retries": record.earlier_attempts.len(),
         "completed": true,
         "message_count": record.messages.len(),
     });
+    if !record.roles.is_empty() {
+        value["role_usage"] = role_usage(&record.roles);
+    }
     if !record.choices.is_empty() {
         value["choices"] = thinned(&json!(record.choices));
     }

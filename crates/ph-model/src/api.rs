@@ -122,6 +122,14 @@ pub enum ModelErrorKind {
     AccessCut,
 }
 
+impl ModelErrorKind {
+    /// Whether the target took nothing of the call and asks for less at once.
+    #[must_use]
+    pub fn is_turned_away(self) -> bool {
+        matches!(self, ModelErrorKind::RateLimited | ModelErrorKind::Overloaded)
+    }
+}
+
 /// A call that failed. Every attempt is one call: nothing below the engine tries again.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{message}")]
@@ -216,6 +224,11 @@ pub trait ModelApi: Send + Sync {
     /// The most tokens that prompt and reply may have together, where known.
     fn context_tokens(&self) -> Option<u64> {
         None
+    }
+
+    /// Whether the seed of a call reaches the target: some APIs have no such setting, and leave it out.
+    fn takes_seed(&self) -> bool {
+        true
     }
 
     /// Where the target is reached, without credentials; none for one inside this process. Together with the name it

@@ -11,6 +11,7 @@ pub mod nesting;
 pub mod output;
 pub mod target;
 pub mod tool;
+pub mod value_count;
 pub mod wire;
 
 pub use api::{

@@ -47,6 +47,19 @@ impl Usage {
         self.input_tokens.saturating_add(self.output_tokens)
     }
 
+    /// What is left of this without `part` of it; never less than nothing.
+    #[must_use]
+    pub fn without(&self, part: &Usage) -> Usage {
+        let less = |all: Option<u64>, part: Option<u64>| all.map(|all| all.saturating_sub(part.unwrap_or(0)));
+        Usage {
+            input_tokens: self.input_tokens.saturating_sub(part.input_tokens),
+            output_tokens: self.output_tokens.saturating_sub(part.output_tokens),
+            input_tokens_cache_read: less(self.input_tokens_cache_read, part.input_tokens_cache_read),
+            input_tokens_cache_write: less(self.input_tokens_cache_write, part.input_tokens_cache_write),
+            reasoning_tokens: less(self.reasoning_tokens, part.reasoning_tokens),
+        }
+    }
+
     /// Adds another call's usage; a part that neither names stays absent.
     pub fn add(&mut self, other: &Usage) {
         let sum = |a: Option<u64>, b: Option<u64>| match (a, b) {

@@ -21,6 +21,9 @@ pub enum AddressError {
     /// A user name or password in the URL would be recorded with it.
     #[error("the base URL holds a user name or password")]
     Credential,
+    /// Whatever else stands in the query would be recorded with the URL, and it may be a key. It is not repeated.
+    #[error("the query of the base URL holds something else than `api-version`")]
+    Query,
 }
 
 /// The base URL, checked and brought to the form that [`call_url`] needs: no slash at its end; the version that the
@@ -32,6 +35,9 @@ pub(crate) fn base_url(text: &str, dialect: Dialect) -> Result<Url, AddressError
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(AddressError::Credential);
+    }
+    if url.query_pairs().any(|(name, _)| name != "api-version") {
+        return Err(AddressError::Query);
     }
     url.set_fragment(None);
     let path = url.path().trim_end_matches('/').to_owned();
@@ -45,7 +51,7 @@ pub(crate) fn base_url(text: &str, dialect: Dialect) -> Result<Url, AddressError
     Ok(url)
 }
 
-/// The address of a call. A query of the base URL (an API version, say) stays.
+/// The address of a call. The API version in the base URL's query stays.
 pub(crate) fn call_url(base: &Url, dialect: Dialect, call: &WireCall<'_>) -> Url {
     let relative = dialect.path(call);
     let (path, query) = relative.split_once('?').map_or((relative.as_str(), None), |(path, query)| (path, Some(query)));
@@ -107,6 +113,11 @@ mod tests {
         assert!(refused("file:///etc/passwd").contains("`file:`"));
         let message = refused("https://user:pass@h/v1");
         assert!(message.contains("password") && !message.contains("pass@"), "{message}");
+        for query in ["key=sk-secret", "api-version=2&subscription-key=sk-secret", "sk-secret", "API-Version=sk-secret"]
+        {
+            let message = refused(&format!("https://h/v1?{query}"));
+            assert!(message.contains("`api-version`") && !message.contains("secret"), "{query}: {message}");
+        }
     }
 
     #[test]

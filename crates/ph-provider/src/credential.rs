@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use ph_model::Exchange;
+use ph_model::{Exchange, ModelOutput, OutputChunk, OutputSink};
+use serde_json::Value;
 
 /// Shorter keys are not looked for in what comes back: they could be any word of it.
 const SOUGHT_LEN_MIN: usize = 8;
@@ -28,6 +29,47 @@ impl ApiKey {
         if self.is_sought() && text.contains(&self.0) { text.replace(&self.0, REDACTED) } else { text }
     }
 
+    /// `output` without the key, also where it was escaped or came in pieces on the wire: what counts is what was read.
+    ///
+    /// # Errors
+    /// [`serde_json::Error`] where an output that holds the key cannot be made anew without it.
+    pub(crate) fn redact_output(&self, output: ModelOutput) -> serde_json::Result<ModelOutput> {
+        if !self.is_sought() {
+            return Ok(output);
+        }
+        let mut value = serde_json::to_value(&output)?;
+        if self.redact_value(&mut value) { serde_json::from_value(value) } else { Ok(output) }
+    }
+
+    /// Takes the key out of every text of `value`, the names of fields too; returns whether one held it.
+    fn redact_value(&self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) if text.contains(&self.0) => {
+                *text = text.replace(&self.0, REDACTED);
+                true
+            }
+            Value::Array(items) => self.redact_all(items),
+            Value::Object(fields) => {
+                let mut found = self.redact_all(fields.values_mut());
+                if fields.keys().any(|name| name.contains(&self.0)) {
+                    let named = std::mem::take(fields).into_iter();
+                    *fields = named.map(|(name, value)| (name.replace(&self.0, REDACTED), value)).collect();
+                    found = true;
+                }
+                found
+            }
+            _ => false,
+        }
+    }
+
+    fn redact_all<'v>(&self, values: impl IntoIterator<Item = &'v mut Value>) -> bool {
+        let mut found = false;
+        for value in values {
+            found |= self.redact_value(value);
+        }
+        found
+    }
+
     /// Takes the key out of whatever an endpoint repeats.
     pub(crate) fn redact_exchange(&self, exchange: &mut Exchange) {
         if !self.is_sought() {
@@ -39,18 +81,46 @@ impl ApiKey {
         }
     }
 
+    /// One pass: a reply may be nothing but the key, a million times.
     fn redact_bytes(&self, bytes: &mut Vec<u8>) {
         let key = self.0.as_bytes();
-        let mut from = 0;
-        while let Some(at) = find(bytes.get(from..).unwrap_or_default(), key) {
-            let start = from + at;
-            bytes.splice(start..start + key.len(), REDACTED.bytes());
-            from = start + REDACTED.len();
+        let mut rest = bytes.as_slice();
+        let mut redacted = Vec::new();
+        while let Some(at) = find(rest, key) {
+            redacted.extend_from_slice(&rest[..at]);
+            redacted.extend_from_slice(REDACTED.as_bytes());
+            rest = &rest[at + key.len()..];
+        }
+        if rest.len() < bytes.len() {
+            redacted.extend_from_slice(rest);
+            *bytes = redacted;
         }
     }
 
     fn is_sought(&self) -> bool {
         self.0.len() >= SOUGHT_LEN_MIN
+    }
+}
+
+/// Passes the pieces of a reply on without the key. One that is cut between two pieces is taken out of the whole output.
+pub(crate) struct RedactedSink<'a> {
+    /// The key.
+    pub(crate) key: &'a ApiKey,
+    /// Who takes the pieces.
+    pub(crate) sink: &'a mut dyn OutputSink,
+}
+
+impl OutputSink for RedactedSink<'_> {
+    fn chunk(&mut self, chunk: OutputChunk) -> bool {
+        self.sink.chunk(match chunk {
+            OutputChunk::Text(text) => OutputChunk::Text(self.key.redact(text)),
+            OutputChunk::Reasoning(text) => OutputChunk::Reasoning(self.key.redact(text)),
+            end @ OutputChunk::End(_) => end,
+        })
+    }
+
+    fn stop_text(&mut self, text: &str) {
+        self.sink.stop_text(text);
     }
 }
 
@@ -90,6 +160,15 @@ mod tests {
         key.redact_exchange(&mut exchange);
         assert_eq!(exchange.reply, b"s[credential] [credential][credential] sk-");
         assert_eq!(exchange.headers[0].1, b"[credential]");
+    }
+
+    #[test]
+    fn a_reply_of_nothing_but_the_key_takes_one_pass() {
+        let (key, times) = (ApiKey::new("sk-very-secret"), 1_000_000);
+        let mut exchange = Exchange { reply: b"sk-very-secret".repeat(times), ..Exchange::default() };
+        // Moving the tail for every key would take minutes.
+        key.redact_exchange(&mut exchange);
+        assert_eq!(exchange.reply, b"[credential]".repeat(times));
     }
 
     #[test]

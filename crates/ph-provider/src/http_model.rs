@@ -14,7 +14,7 @@ use url::Url;
 
 use crate::address::{AddressError, base_url, call_url};
 use crate::attempt::Attempt;
-use crate::credential::ApiKey;
+use crate::credential::{ApiKey, RedactedSink};
 use crate::settings::HttpModelSettings;
 
 const USER_AGENT: &str = concat!("proofhouse/", env!("CARGO_PKG_VERSION"));
@@ -83,6 +83,15 @@ impl HttpModel {
         let mut exchange = Exchange { request: body, ..Exchange::default() };
         let sent = Bytes::copy_from_slice(&exchange.request);
         let limit = settings.timeouts.call;
+        let mut redacted;
+        let sink: Option<&mut dyn OutputSink> = match (sink, &settings.api_key) {
+            (Some(sink), Some(key)) => {
+                redacted = RedactedSink { key, sink };
+                Some(&mut redacted)
+            }
+            (Some(sink), None) => Some(sink),
+            (None, _) => None,
+        };
         let result = match tokio::time::timeout(limit, attempt.make(sent, &mut exchange, sink)).await {
             Ok(result) => result,
             Err(_) => {
@@ -102,6 +111,13 @@ impl HttpModel {
         if let Some(key) = &self.settings.api_key {
             key.redact_exchange(&mut exchange);
         }
+        let result = match (result, &self.settings.api_key) {
+            (Ok(output), Some(key)) => key.redact_output(output).map_err(|error| {
+                let message = format!("the credential in the reply cannot be taken out: {error}");
+                ModelError::new(ModelErrorKind::MalformedReply, message)
+            }),
+            (result, _) => result,
+        };
         let exchange = Some(Box::new(exchange));
         match result {
             Ok(output) => Ok(ModelReply { exchange, ..ModelReply::new(output) }),
@@ -131,6 +147,10 @@ impl ModelApi for HttpModel {
     fn address(&self) -> Option<String> {
         let call = WireCall { model: &self.settings.model, stream: false };
         Some(call_url(&self.base, self.settings.dialect, &call).to_string())
+    }
+
+    fn takes_seed(&self) -> bool {
+        self.settings.dialect.has_seed()
     }
 
     async fn generate(&self, request: &ModelRequest) -> Result<ModelReply, ModelError> {

@@ -1,5 +1,6 @@
 //! What an endpoint is and how long it may take.
 
+use std::fmt;
 use std::time::Duration;
 
 use ph_model::TargetName;
@@ -32,7 +33,7 @@ impl Default for Timeouts {
 }
 
 /// An endpoint as [`HttpModel`](crate::HttpModel) reaches it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct HttpModelSettings {
     /// The target's name in plan and records.
     pub target: TargetName,
@@ -69,5 +70,36 @@ impl HttpModelSettings {
             reply_bytes_max: Self::REPLY_BYTES_MAX_DEFAULT,
             proxy: None,
         }
+    }
+}
+
+/// The proxy's URL may hold a password and is not shown.
+impl fmt::Debug for HttpModelSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { target, dialect, base_url, api_key, model, timeouts, reply_bytes_max, proxy } = self;
+        f.debug_struct("HttpModelSettings")
+            .field("target", target)
+            .field("dialect", dialect)
+            .field("base_url", base_url)
+            .field("api_key", api_key)
+            .field("model", model)
+            .field("timeouts", timeouts)
+            .field("reply_bytes_max", reply_bytes_max)
+            .field("proxy", &proxy.as_ref().map(|_| "[proxy]"))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_password_of_a_proxy_is_shown_nowhere() {
+        let target = TargetName::OpenAiApi { service: "s".into(), model: "m".into() };
+        let mut settings = HttpModelSettings::new(target, Dialect::OpenAiChat, "https://h/v1", "m");
+        settings.proxy = Some("http://user:very-secret@proxy:3128".to_owned());
+        let shown = format!("{settings:?}");
+        assert!(shown.contains("https://h/v1") && shown.contains("[proxy]") && !shown.contains("secret"), "{shown}");
     }
 }

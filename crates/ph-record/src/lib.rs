@@ -23,13 +23,13 @@ pub mod treatment;
 
 pub use dataset_spec::{ChoiceFields, DatasetSpec, DatasetTable, FieldMap, Shuffle};
 pub use event::{Event, EventKind};
-pub use limits::{LimitChange, RunLimits};
+pub use limits::{LimitChange, RetryLimits, RunLimits};
 pub use origin::{Origin, OriginKind};
 pub use plan::{AnalysisPlan, Plan, PlannedTarget, PlannedTask, RunKind, TargetRole};
 pub use price::{BudgetLimit, BudgetLimitError, BudgetUse, Price};
 pub use recorder::{RecordError, Recorder, RunEvent};
 pub use reducer::{Reducer, ReducerError, Reducers};
-pub use role::RoleUse;
+pub use role::{RoleUse, add_role_use};
 pub use run::{RunAsked, RunManifest, RunStatus};
 pub use sample::{Expected, Sample, SampleInput};
 pub use sample_record::{

@@ -37,6 +37,16 @@ impl RunLimits {
     }
 }
 
+/// When a call that failed was tried again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct RetryLimits {
+    /// The most attempts after the first that failed for another reason than being turned away with a time to come back
+    /// at; 0 for no second attempt whatever the reason.
+    pub most: u32,
+    /// Seconds that a call may take with all its attempts and waits.
+    pub seconds: u64,
+}
+
 /// The limits were changed while the run was under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct LimitChange {

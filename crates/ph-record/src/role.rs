@@ -1,11 +1,13 @@
 //! What other models than the target did for a task, by role.
 
+use std::collections::BTreeMap;
+
 use ph_base::Money;
 use ph_model::Usage;
 use serde::{Deserialize, Serialize};
 
 /// The calls to the model that has one role.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct RoleUse {
     /// The target that has the role.
     pub target: String,
@@ -17,6 +19,14 @@ pub struct RoleUse {
     /// What all calls cost; absent where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Money>,
+}
+
+/// Adds what one sample used of each role to what a run did.
+pub fn add_role_use(run: &mut BTreeMap<String, RoleUse>, sample: &BTreeMap<String, RoleUse>) {
+    for (role, used) in sample {
+        let nothing = used.cost.map(|cost| Money::zero(cost.currency));
+        run.entry(role.clone()).or_insert_with(|| RoleUse::none(&used.target, nothing)).add(used);
+    }
 }
 
 impl RoleUse {

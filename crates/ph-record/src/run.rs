@@ -5,12 +5,12 @@ use ph_model::{TargetName, Usage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-use crate::limits::{LimitChange, RunLimits};
+use crate::limits::{LimitChange, RetryLimits, RunLimits};
 use crate::origin::Origin;
 use crate::plan::RunKind;
 use crate::price::{BudgetUse, Price};
 use crate::role::RoleUse;
-use crate::sample_record::RecordedError;
+use crate::sample_record::{Ending, RecordedError};
 use crate::task_source::SkippedItems;
 use crate::task_spec::TaskSpec;
 
@@ -65,6 +65,9 @@ pub struct RunManifest {
     /// How that was changed while it ran, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub limit_changes: Vec<LimitChange>,
+    /// When a failed call was tried again; absent where that is not recorded, as in a run that was imported.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retries: Option<RetryLimits>,
     /// When it was gone on with after it had been cut off or interrupted, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumed: Vec<Timestamp>,
@@ -87,6 +90,9 @@ pub struct RunManifest {
     /// The price of the target's tokens; absent where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub price: Option<Price>,
+    /// The prices of the tokens of models that have roles, as far as they are known, by role.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub role_prices: BTreeMap<String, Price>,
     /// How far the budget was used, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub budget: Option<BudgetUse>,
@@ -119,6 +125,12 @@ pub struct RunAsked {
 impl RunManifest {
     /// The version of the shape that this code writes.
     pub const VERSION: u32 = 1;
+
+    /// Counts one more finished sample that ended so.
+    pub fn count_ending(&mut self, ending: &Ending) {
+        self.samples += 1;
+        *self.endings.entry(ending.name().to_owned()).or_default() += 1;
+    }
 
     /// Whether the budget ended the run before all its samples were asked.
     #[must_use]

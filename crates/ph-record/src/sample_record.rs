@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::event::Event;
-use crate::role::RoleUse;
+use crate::role::{RoleUse, add_role_use};
 use crate::sample::{Expected, SampleInput, cluster};
 use crate::score::Score;
 
@@ -270,6 +270,9 @@ pub struct SampleAttempt {
     /// What they cost; absent where it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cost: Option<Money>,
+    /// The calls to other models than the target, by role.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub roles: BTreeMap<String, RoleUse>,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.
@@ -284,6 +287,28 @@ impl SampleRecord {
     #[must_use]
     pub fn cluster(&self) -> Cow<'_, str> {
         cluster(&self.metadata, &self.sample)
+    }
+
+    /// Tokens of the calls to the target, those of earlier attempts among them: they were paid for too.
+    #[must_use]
+    pub fn usage_of_all_attempts(&self) -> Usage {
+        let mut all = self.usage;
+        self.earlier_attempts.iter().for_each(|attempt| all.add(&attempt.usage));
+        all
+    }
+
+    /// What the calls to the target cost, those of earlier attempts among them; none where any of it is not known.
+    #[must_use]
+    pub fn cost_of_all_attempts(&self) -> Option<Money> {
+        self.earlier_attempts.iter().try_fold(self.cost?, |sum, attempt| sum.checked_add(attempt.cost?).ok())
+    }
+
+    /// The calls in roles, those of earlier attempts among them.
+    #[must_use]
+    pub fn roles_of_all_attempts(&self) -> BTreeMap<String, RoleUse> {
+        let mut all = self.roles.clone();
+        self.earlier_attempts.iter().for_each(|attempt| add_role_use(&mut all, &attempt.roles));
+        all
     }
 
     /// The text of the last reply; empty where none came.

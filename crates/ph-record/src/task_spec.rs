@@ -96,6 +96,16 @@ impl SolverSpec {
             SolverSpec::Table { parameters, .. } => parameters.clone(),
         }
     }
+
+    /// The name under which a scorer's scores stand: its parameter `label`, else its own name.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let label = match self {
+            SolverSpec::Table { parameters, .. } => parameters.get("label").and_then(Value::as_str),
+            SolverSpec::Name(_) => None,
+        };
+        label.unwrap_or(self.name()).to_owned()
+    }
 }
 
 /// A model that steps ask besides the target.
@@ -135,6 +145,17 @@ pub enum MetricName {
     Std,
     /// The standard error of their mean, by the items' clusters.
     Stderr,
+}
+
+impl std::fmt::Display for MetricName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            MetricName::Accuracy => "accuracy",
+            MetricName::Mean => "mean",
+            MetricName::Std => "std",
+            MetricName::Stderr => "stderr",
+        })
+    }
 }
 
 /// A metric with parameters.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use comfy_table::{ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
-use ph_analysis::{CheckStatus, Conformance, Costs, TaskCost};
+use ph_analysis::{CheckStatus, Conformance, Costs, RoleCost, TaskCost};
 use ph_base::Money;
 
 use crate::text::stripped;
@@ -58,17 +58,37 @@ pub fn costs_text(costs: &Costs) -> String {
     for task in &costs.tasks {
         let _ = writeln!(text, "  • {}", task_line(task));
     }
+    for role in &costs.roles {
+        let _ = writeln!(text, "  • {}", role_line(role));
+    }
     let total = costs.total.iter().map(Money::to_string).collect::<Vec<_>>().join(" + ");
-    let _ = match (total.is_empty(), costs.samples_unknown) {
+    let unknown = unknown_text(costs);
+    let _ = match (total.is_empty(), unknown) {
         (true, _) => writeln!(text, "  total unknown"),
-        (false, 0) => writeln!(text, "  total {total}"),
-        (false, unknown) => writeln!(text, "  total at least {total}; the cost of {unknown} samples is unknown"),
+        (false, None) => writeln!(text, "  total {total}"),
+        (false, Some(unknown)) => writeln!(text, "  total at least {total}; the cost of {unknown} is unknown"),
     };
     if let Some(budget) = &costs.budget {
         let end = if budget.ended_run { ": it ended the work" } else { "" };
         let _ = writeln!(text, "  budget {}, spent {}{end}", budget.limit, budget.spent);
     }
     text
+}
+
+/// What has no known cost, where anything has none.
+pub(crate) fn unknown_text(costs: &Costs) -> Option<String> {
+    let some = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+    let parts = [some(costs.samples_unknown, "samples"), some(costs.role_calls_unknown, "calls in roles")];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(" and of "))
+}
+
+fn role_line(role: &RoleCost) -> String {
+    let place = format!("{} on {}", stripped(&role.task), stripped(&role.target.to_string()));
+    let (name, model) = (stripped(&role.role), stripped(&role.used.target));
+    let cost = role.used.cost.map_or_else(|| "cost unknown".to_owned(), |cost| cost.to_string());
+    let tokens = role.used.usage.total_tokens();
+    format!("{place}, {name} {model}: {cost}, {} calls, {tokens} tokens", role.used.calls)
 }
 
 fn task_line(task: &TaskCost) -> String {
@@ -119,9 +139,18 @@ mod tests {
         let costs = Costs { tasks: vec![task(Some(known), 0)], total: vec![known], ..Costs::default() };
         let text = costs_text(&costs);
         assert!(text.contains("0.50 USD, 0.125 USD a sample, 0.25 USD a solved sample"), "{text}");
-        let costs = Costs { tasks: vec![task(Some(known), 1)], total: vec![known], samples_unknown: 1, budget: None };
+        let costs = Costs {
+            tasks: vec![task(Some(known), 1)],
+            total: vec![known],
+            samples_unknown: 1,
+            role_calls_unknown: 3,
+            ..Costs::default()
+        };
         let text = costs_text(&costs);
-        assert!(text.contains("at least 0.50 USD") && text.contains("1 samples is unknown"), "{text}");
+        assert!(
+            text.contains("at least 0.50 USD") && text.contains("1 samples and of 3 calls in roles is unknown"),
+            "{text}"
+        );
         let costs = Costs { tasks: vec![task(None, 4)], samples_unknown: 4, ..Costs::default() };
         let text = costs_text(&costs);
         assert!(text.contains("cost unknown") && text.contains("total unknown") && !text.contains('0'), "{text}");

@@ -1,8 +1,9 @@
 //! What the endpoints showed before anything was run, and what the runs cost; both only where they are in the data.
 
-use ph_analysis::{CheckStatus, Conformance, Costs, TaskCost};
+use ph_analysis::{CheckStatus, Conformance, Costs, RoleCost, TaskCost};
 use ph_base::Money;
 
+use crate::endpoint_text::unknown_text;
 use crate::rows::{NONE, instant};
 use crate::text::visible;
 
@@ -64,9 +65,10 @@ pub(crate) fn conformance(seen: &Conformance) -> ConformanceView {
 /// The costs.
 pub(crate) struct CostView {
     pub(crate) total: String,
-    pub(crate) unknown: u64,
+    pub(crate) unknown: Option<String>,
     pub(crate) budget: Option<String>,
     pub(crate) rows: Vec<CostRow>,
+    pub(crate) roles: Vec<RoleRow>,
 }
 
 /// What one run cost.
@@ -81,17 +83,41 @@ pub(crate) struct CostRow {
     pub(crate) price: String,
 }
 
+/// What a model that graded or helped cost.
+pub(crate) struct RoleRow {
+    pub(crate) target: String,
+    pub(crate) task: String,
+    pub(crate) role: String,
+    pub(crate) model: String,
+    pub(crate) calls: u64,
+    pub(crate) tokens: u64,
+    pub(crate) total: String,
+}
+
 /// The costs of the runs.
 pub(crate) fn costs(costs: &Costs) -> CostView {
     let totals: Vec<String> = costs.total.iter().map(Money::to_string).collect();
     CostView {
         total: if totals.is_empty() { "not known".to_owned() } else { totals.join(" and ") },
-        unknown: costs.samples_unknown,
+        unknown: unknown_text(costs),
         budget: costs.budget.map(|used| {
             let ended = if used.ended_run { "; it ended a run before all samples were asked" } else { "" };
             format!("{} of {} used{ended}", used.spent, used.limit)
         }),
         rows: costs.tasks.iter().map(cost).collect(),
+        roles: costs.roles.iter().map(role).collect(),
+    }
+}
+
+fn role(role: &RoleCost) -> RoleRow {
+    RoleRow {
+        target: visible(&role.target.to_string()),
+        task: visible(&role.task),
+        role: visible(&role.role),
+        model: visible(&role.used.target),
+        calls: role.used.calls,
+        tokens: role.used.usage.total_tokens(),
+        total: role.used.cost.map_or_else(|| "not known".to_owned(), |cost| cost.to_string()),
     }
 }
 

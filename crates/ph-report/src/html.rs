@@ -9,6 +9,7 @@ use ph_record::TargetRole;
 use crate::contents::Contents;
 use crate::domain::{DomainView, domains};
 use crate::endpoint_view::{ConformanceView, CostView, conformance, costs};
+use crate::harness::{repeats_by_seed, run_facts};
 use crate::methods::{MethodRow, methods};
 use crate::provenance::{AccessRow, Fact, VariantRow, access, independence, times, variants};
 use crate::rows::{FailureRow, RunRow, TranscriptGroup, ending_names, failures, instant, runs, transcripts};
@@ -69,6 +70,7 @@ struct Page {
     methods: Vec<MethodRow>,
     repeat: String,
     seed: u64,
+    seed_repeats: bool,
     assessment: String,
     plan: String,
     plan_digest: String,
@@ -112,7 +114,8 @@ fn page(data: &ReportData) -> Page {
         failures: data.results.iter().flat_map(failures).collect(),
         endings,
         costs: data.costs.as_ref().map(costs),
-        harness: harness(data),
+        harness: run_facts(data),
+        seed_repeats: repeats_by_seed(data),
         statistics: statistics(data),
         methods: methods(data),
         repeat: visible(&data.repeat),
@@ -204,25 +207,6 @@ pub(crate) fn margin(data: &ReportData) -> String {
 
 fn level(data: &ReportData) -> String {
     ph_analysis::percent(1.0 - data.plan.alpha).replace(".0 %", " %")
-}
-
-/// What holds for every suite's harness.
-fn harness(data: &ReportData) -> Vec<Fact> {
-    let limit = data.plan.limit.map_or_else(|| "none".to_owned(), |limit| format!("{limit} items per suite"));
-    let retries = "one attempt per call; a call that fails ends its sample, and the ending says so";
-    vec![
-        Fact::of("Program", visible(&data.program)),
-        Fact::of(
-            "Seed",
-            format!("{}; a sample's own seed follows from it, the task, the item and the epoch", data.plan.seed),
-        ),
-        Fact::of("Cut of the items", limit),
-        Fact::of("Attempts", retries.to_owned()),
-        Fact::of(
-            "Elicitation",
-            "what the solvers below do and nothing else; no effort at eliciting outside them is recorded".to_owned(),
-        ),
-    ]
 }
 
 /// What was tested and by which rule.

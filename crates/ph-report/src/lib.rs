@@ -14,6 +14,7 @@ mod harness;
 mod html;
 mod markdown;
 mod methods;
+mod metric_table;
 mod provenance;
 mod rows;
 mod schema;

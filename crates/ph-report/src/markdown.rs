@@ -11,7 +11,7 @@ use ph_record::TargetRole;
 
 use crate::html::{by_target, lead, margin, title};
 use crate::provenance::{Fact, access, independence, times};
-use crate::rows::{NONE, value};
+use crate::rows::{self, NONE, value_in};
 use crate::sensitivity::{treatments, uses_line};
 use crate::text::{segments, visible};
 
@@ -143,16 +143,16 @@ fn row(
     (measure, estimate): (&MeasureSummary, &Estimate),
     (target, difference, outcome): (&str, &str, &str),
 ) {
-    let interval = estimate.limits.map_or_else(
-        || NONE.to_owned(),
-        |limits| format!("{} to {}", value(Some(limits.low)), value(Some(limits.high))),
-    );
+    let value = |mean: f64| value_in(estimate.own_unit, Some(mean));
+    let interval = estimate
+        .limits
+        .map_or_else(|| NONE.to_owned(), |limits| format!("{} to {}", value(limits.low), value(limits.high)));
     let _ = writeln!(
         text,
         "| {} | {} | {} | {interval} | {} | {difference} | {outcome} |",
         escaped(&measure.title),
         cell_code(target),
-        value(estimate.value),
+        estimate.value.map_or_else(|| NONE.to_owned(), value),
         estimate.items
     );
 }
@@ -168,10 +168,9 @@ fn compared(data: &ReportData, result: &ph_analysis::RunResult, measure: &Measur
     let Some(one) = found.or_else(|| mine().next()) else { return (NONE.to_owned(), "not compared") };
     let outcome = match one.outcome {
         ph_analysis::Outcome::Finding => "**finding**",
-        ph_analysis::Outcome::NotShown => "not shown",
-        ph_analysis::Outcome::NotCompared => "not compared",
+        other => rows::outcome(other),
     };
-    (one.difference.map_or_else(|| NONE.to_owned(), ph_analysis::points), outcome)
+    (one.difference.map_or_else(|| NONE.to_owned(), |gap| rows::difference(one, gap)), outcome)
 }
 
 fn repeat(text: &mut String, data: &ReportData) {

@@ -1,7 +1,8 @@
 //! The rows of the page's tables of comparisons, searches, runs and transcripts, as text.
 
 use ph_analysis::{
-    Comparison, Outcome, ReportData, RunResult, SearchSummary, TranscriptExcerpt, percent, points, probability,
+    Comparison, Outcome, ReportData, RunResult, SearchSummary, TranscriptExcerpt, in_own_unit, percent, points,
+    probability,
 };
 use ph_base::Timestamp;
 use ph_record::{FaultDirection, RunStatus};
@@ -23,6 +24,7 @@ pub(crate) struct ComparisonRow {
     pub(crate) target: String,
     pub(crate) candidate: Option<String>,
     pub(crate) values: String,
+    pub(crate) without: Option<String>,
     pub(crate) difference: String,
     pub(crate) interval: String,
     pub(crate) p: String,
@@ -37,7 +39,7 @@ pub(crate) fn comparison_groups(comparisons: &[&Comparison], margin: f64) -> Vec
     let group = |group: &[&Comparison]| {
         let first = group.first()?;
         Some(ComparisonGroup {
-            title: visible(&first.title),
+            title: visible(&first.title) + if first.own_unit { ", in the score's own unit" } else { "" },
             fault: if first.fault == FaultDirection::Higher { "more" } else { "less" },
             rows: group.iter().map(|one| comparison(one, margin)).collect(),
         })
@@ -47,12 +49,14 @@ pub(crate) fn comparison_groups(comparisons: &[&Comparison], margin: f64) -> Vec
 
 fn comparison(comparison: &Comparison, margin: f64) -> ComparisonRow {
     let shown = comparison.adjusted_limits;
+    let gap = |gap: f64| difference(comparison, gap);
     ComparisonRow {
         target: visible(&comparison.target.to_string()),
         candidate: comparison.candidate.as_deref().map(visible),
         values: values(comparison),
-        difference: comparison.difference.map_or_else(|| NONE.to_owned(), points),
-        interval: shown.map_or_else(|| NONE.to_owned(), |it| format!("{} to {}", points(it.low), points(it.high))),
+        without: comparison.baseline.as_ref().map(|own| value_in(comparison.own_unit, own.value)),
+        difference: comparison.difference.map_or_else(|| NONE.to_owned(), gap),
+        interval: shown.map_or_else(|| NONE.to_owned(), |it| format!("{} to {}", gap(it.low), gap(it.high))),
         p: comparison
             .p_adjusted
             .map_or_else(|| NONE.to_owned(), |p| probability(p).replace("p ", "").replace("= ", "")),
@@ -63,21 +67,33 @@ fn comparison(comparison: &Comparison, margin: f64) -> ComparisonRow {
         },
         detectable: comparison.minimum_detectable.map_or_else(|| NONE.to_owned(), |gap| points(gap).replace('+', "")),
         outcome: match comparison.outcome {
-            Outcome::Finding => "finding",
             Outcome::NotShown if comparison.is_untied(margin) => "with and without it",
-            Outcome::NotShown => "not shown",
             Outcome::NotCompared if comparison.searched && comparison.candidate.is_none() => "nothing retested",
-            Outcome::NotCompared => "not compared",
+            other => outcome(other),
         },
         finding: comparison.outcome == Outcome::Finding,
     }
 }
 
-/// The rates of both sides; of a search's candidate also the target's own without it.
+/// An outcome in few words.
+pub(crate) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Finding => "finding",
+        Outcome::NotShown => "not shown",
+        Outcome::NotCompared => "not compared",
+        Outcome::NotTested => "not tested: no margin in its unit",
+    }
+}
+
+/// A difference of this comparison: in points, or in the score's own unit.
+pub(crate) fn difference(comparison: &Comparison, difference: f64) -> String {
+    if comparison.own_unit { in_own_unit(difference) } else { points(difference) }
+}
+
+/// The rates of both sides.
 fn values(comparison: &Comparison) -> String {
-    let own = comparison.baseline.as_ref();
-    let own = own.map_or_else(String::new, |own| format!(" (without it {})", value(own.value)));
-    format!("{}{own} / {}", value(comparison.target_value), value(comparison.comparator_value))
+    let value = |mean: Option<f64>| value_in(comparison.own_unit, mean);
+    format!("{} / {}", value(comparison.target_value), value(comparison.comparator_value))
 }
 
 /// One search.
@@ -100,16 +116,24 @@ pub(crate) fn search(search: &SearchSummary) -> SearchRow {
             _ => search.candidates_searched.to_string(),
         },
         grid: format!("{} of {}", search.grid_hits, search.grid_prompts),
-        bound: search.grid_bound.map_or_else(|| NONE.to_owned(), |bound| bound_text(&bound)),
+        bound: search.grid_bound.map_or_else(|| NONE.to_owned(), |bound| bound_text(&bound, false)),
         retested: search.retested.len().to_string(),
         best: best.map_or_else(|| NONE.to_owned(), |best| format!("{best} ({})", value(search.best_value))),
     }
 }
 
 /// A bound in few words.
-pub(crate) fn bound_text(bound: &ph_analysis::Bound) -> String {
+pub(crate) fn bound_text(bound: &ph_analysis::Bound, own_unit: bool) -> String {
     let side = if bound.side == ph_analysis::BoundSide::AtMost { "≤" } else { "≥" };
-    format!("{side} {}", value(Some(bound.value)))
+    format!("{side} {}", value_in(own_unit, Some(bound.value)))
+}
+
+/// A mean in the score's own unit as a number; else as [`value`].
+pub(crate) fn value_in(own_unit: bool, mean: Option<f64>) -> String {
+    match mean {
+        Some(mean) if own_unit => format!("{mean:.3}"),
+        mean => value(mean),
+    }
 }
 
 /// A rate as per cent, another mean as a number.

@@ -1,9 +1,9 @@
 //! How samples are treated in the tables, and how the values change when samples are treated otherwise than the tables above treat them.
 
-use ph_analysis::{Comparison, Estimate, ReportData, RunResult, TreatedDifference, TreatedValue, TreatmentUse, points};
+use ph_analysis::{Comparison, Estimate, ReportData, RunResult, TreatedDifference, TreatedValue, TreatmentUse};
 use ph_record::TreatedKind;
 
-use crate::rows::{NONE, value};
+use crate::rows::{NONE, difference, value_in};
 use crate::text::visible;
 
 /// A value under another treatment.
@@ -76,10 +76,10 @@ fn of(result: &RunResult, estimate: &Estimate) -> Vec<TreatmentRow> {
         target: visible(&result.target.to_string()),
         task: visible(&result.task),
         measure: visible(&estimate.title),
-        printed: value(estimate.value),
+        printed: value_in(estimate.own_unit, estimate.value),
         treatment: visible(&treatment.name),
         samples: treatment.samples,
-        value: value(treatment.value),
+        value: value_in(estimate.own_unit, treatment.value),
     };
     estimate.treatments.iter().map(row).collect()
 }
@@ -91,16 +91,17 @@ pub(crate) fn differences(data: &ReportData) -> Vec<DifferenceRow> {
 
 fn of_comparison(comparison: &Comparison) -> Vec<DifferenceRow> {
     let candidate = comparison.candidate.as_deref().map(|name| format!(" ({})", visible(name))).unwrap_or_default();
+    let gap = |gap: f64| difference(comparison, gap);
     let row = |other: &TreatedDifference| DifferenceRow {
         target: visible(&comparison.target.to_string()),
         measure: format!("{}{candidate}", visible(&comparison.title)),
         treatment: visible(&other.name),
-        printed: comparison.difference.map_or_else(|| NONE.to_owned(), points),
+        printed: comparison.difference.map_or_else(|| NONE.to_owned(), gap),
         pairs: other.pairs,
-        value: other.difference.map_or_else(|| NONE.to_owned(), points),
+        value: other.difference.map_or_else(|| NONE.to_owned(), gap),
         interval: other
             .adjusted_limits
-            .map_or_else(|| NONE.to_owned(), |limits| format!("{} to {}", points(limits.low), points(limits.high))),
+            .map_or_else(|| NONE.to_owned(), |limits| format!("{} to {}", gap(limits.low), gap(limits.high))),
         beyond: other.beyond_margin,
     };
     comparison.treatments.iter().map(row).collect()

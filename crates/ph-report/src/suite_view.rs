@@ -1,11 +1,12 @@
 //! One suite's section: what it asks, how, what came out and what to keep in mind.
 
-use ph_analysis::{Comparison, Estimate, MeasureSummary, ReportData, RunResult, SearchSummary, TaskSummary, points};
+use ph_analysis::{Comparison, Estimate, MeasureSummary, ReportData, RunResult, SearchSummary, TaskSummary};
 use ph_record::TargetRole;
 
 use crate::chart::{Chart, Entry, Mark, Scale, chart};
 use crate::harness::{HarnessRow, harness};
-use crate::rows::{ComparisonGroup, NONE, SearchRow, bound_text, comparison_groups, search, value};
+use crate::metric_table::{MetricTable, metric_table};
+use crate::rows::{self, ComparisonGroup, NONE, SearchRow, bound_text, comparison_groups, search, value_in};
 use crate::text::{Segment, paragraphs, segments, visible};
 
 /// A suite's section.
@@ -21,6 +22,7 @@ pub(crate) struct SuiteView {
     pub(crate) findings: Vec<Vec<Segment>>,
     pub(crate) negatives: Vec<Vec<Segment>>,
     pub(crate) measures: Vec<MeasureView>,
+    pub(crate) metrics: Option<MetricTable>,
     pub(crate) group_by: Option<String>,
     pub(crate) searches: Vec<SearchRow>,
     pub(crate) forest: Option<Chart>,
@@ -86,6 +88,7 @@ pub(crate) fn suite(data: &ReportData, index: usize, task: &TaskSummary) -> Suit
         measures: measures
             .map(|(place, one)| measure(data, one, &results, format!("{anchor}-measure-{}", place + 1)))
             .collect(),
+        metrics: metric_table(&results),
         group_by: task.group_by.as_deref().map(visible),
         searches: searches.map(search).collect(),
         forest: forest(data, format!("{anchor}-differences"), &compared),
@@ -139,11 +142,12 @@ fn rates(data: &ReportData, id: String, measure: &MeasureSummary, found: &Found<
     let is_comparator = |result: &RunResult| result.role == TargetRole::Comparator;
     let centre = found.iter().find(|(result, _)| is_comparator(result)).and_then(|(_, estimate)| estimate.value);
     let margin = data.plan.margin;
-    let band = centre.filter(|_| measure.compared).map(|centre| (centre - margin, centre + margin));
+    let in_points = measure.compared && !found.iter().any(|(_, estimate)| estimate.own_unit);
+    let band = centre.filter(|_| in_points).map(|centre| (centre - margin, centre + margin));
     let entry = |(result, estimate): &(&RunResult, &Estimate)| Entry {
         label: visible(&result.target.to_string()),
-        value: estimate.value.zip(estimate.limits),
-        text: value(estimate.value),
+        value: estimate.value.zip(estimate.limits).filter(|_| !estimate.own_unit),
+        text: value_in(estimate.own_unit, estimate.value),
         mark: if is_comparator(result) { Mark::Comparator } else { Mark::Plain },
     };
     let entries: Vec<Entry> = found.iter().map(entry).collect();
@@ -170,20 +174,21 @@ fn difference(comparison: &Comparison) -> Entry {
             Some(candidate) => format!("{target} {}", visible(candidate)),
             None => target,
         },
-        value: comparison.difference.zip(comparison.adjusted_limits),
-        text: comparison.difference.map_or_else(|| NONE.to_owned(), points),
+        value: comparison.difference.zip(comparison.adjusted_limits).filter(|_| !comparison.own_unit),
+        text: comparison.difference.map_or_else(|| NONE.to_owned(), |gap| rows::difference(comparison, gap)),
         mark: if comparison.outcome == ph_analysis::Outcome::Finding { Mark::Found } else { Mark::Plain },
     }
 }
 
 fn row(result: &RunResult, estimate: &Estimate) -> EstimateRow {
+    let value = |mean: Option<f64>| value_in(estimate.own_unit, mean);
     let interval = |limits: ph_analysis::Limits| format!("{} to {}", value(Some(limits.low)), value(Some(limits.high)));
     EstimateRow {
         target: visible(&result.target.to_string()),
         comparator: result.role == TargetRole::Comparator,
         value: value(estimate.value),
         interval: estimate.limits.map_or_else(|| NONE.to_owned(), interval),
-        bound: estimate.bound.as_ref().map_or_else(|| NONE.to_owned(), bound_text),
+        bound: estimate.bound.as_ref().map_or_else(|| NONE.to_owned(), |bound| bound_text(bound, estimate.own_unit)),
         items: if estimate.clusters < estimate.observations {
             format!("{} ({} scores in {} groups)", estimate.items, estimate.observations, estimate.clusters)
         } else {
@@ -203,7 +208,10 @@ fn groups(found: &Found<'_>) -> Option<GroupTable> {
     }
     let cell = |estimate: &Estimate, name: &str| {
         let group = estimate.groups.iter().find(|group| group.group == name);
-        group.map_or_else(|| NONE.to_owned(), |group| format!("{} (n = {})", value(group.value), group.items))
+        group.map_or_else(
+            || NONE.to_owned(),
+            |group| format!("{} (n = {})", value_in(estimate.own_unit, group.value), group.items),
+        )
     };
     let row = |name: &str| GroupRow {
         group: visible(name),

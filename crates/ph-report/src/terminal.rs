@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets::UTF8_FULL_CONDENSED};
-use ph_analysis::{Limits, ReportData, RunResult};
+use ph_analysis::{Estimate, Limits, Outcome, ReportData, RunResult};
 
-use crate::rows::{NONE, value};
+use crate::rows::{NONE, value_in};
 use crate::sensitivity::uses_line;
 use crate::text::stripped;
 
@@ -52,8 +52,15 @@ pub fn text_table(data: &ReportData) -> String {
     if let Some(costs) = &data.costs {
         text.push_str(&crate::endpoint_text::costs_text(costs));
     }
-    if data.findings.is_empty() && !data.comparisons.is_empty() {
+    let untested = data.comparisons.iter().filter(|comparison| comparison.outcome == Outcome::NotTested).count();
+    if data.findings.is_empty() && data.comparisons.len() > untested {
         text.push_str("\nno difference beyond the margin was shown; report.html gives the bound of each\n");
+    }
+    if untested > 0 {
+        let _ = writeln!(
+            text,
+            "\nnot tested: {untested} comparisons of scores outside 0–1, in whose unit there is no margin"
+        );
     }
     text
 }
@@ -68,8 +75,8 @@ pub fn run_table(result: &RunResult) -> String {
     for estimate in &result.estimates {
         table.add_row([
             stripped(&estimate.title),
-            value(estimate.value),
-            estimate.limits.map_or_else(|| NONE.to_owned(), interval),
+            value_in(estimate.own_unit, estimate.value),
+            estimate.limits.map_or_else(|| NONE.to_owned(), |limits| interval(estimate, limits)),
             estimate.items.to_string(),
             (estimate.errors + estimate.unscored + estimate.excluded).to_string(),
         ]);
@@ -90,8 +97,9 @@ pub fn run_table(result: &RunResult) -> String {
     format!("{table}\n{task} on {target}: {} samples ({}){treatment}", result.samples, endings.join(", "))
 }
 
-fn interval(limits: Limits) -> String {
-    format!("{} to {}", value(Some(limits.low)), value(Some(limits.high)))
+fn interval(estimate: &Estimate, limits: Limits) -> String {
+    let [low, high] = [limits.low, limits.high].map(|end| value_in(estimate.own_unit, Some(end)));
+    format!("{low} to {high}")
 }
 
 /// One line per measure that has a value on this run, by its short name.
@@ -99,8 +107,9 @@ fn measures(result: &RunResult) -> String {
     let with_value = result.estimates.iter().filter(|estimate| estimate.value.is_some());
     let lines = with_value.map(|estimate| {
         let limits = estimate.limits;
-        let limits = limits.map_or_else(String::new, |limits| format!(" [{}]", interval(limits).replace(" %", "")));
-        format!("{}: {}{limits}", stripped(&estimate.measure), value(estimate.value))
+        let limits =
+            limits.map_or_else(String::new, |limits| format!(" [{}]", interval(estimate, limits).replace(" %", "")));
+        format!("{}: {}{limits}", stripped(&estimate.measure), value_in(estimate.own_unit, estimate.value))
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -148,11 +157,15 @@ mod tests {
             responses: std::collections::BTreeMap::new(),
             fingerprint: None,
             started_at: None,
+            retries: None,
+            origin: None,
             usage: Usage::default(),
             duration_ms: None,
             estimates: Vec::new(),
             treatment: Vec::new(),
             transcripts: Vec::new(),
+            roles: std::collections::BTreeMap::new(),
+            metrics: Vec::new(),
         };
         let text = run_table(&result);
         assert!(text.ends_with("skills[31m on reference/sound: 3 samples (2 completed, 1 model error)"), "{text}");

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use ph_base::visible::is_plain;
+
 /// The most characters of one text on the page; the analysis cuts earlier.
 pub(crate) const SHOWN_CHARS_MAX: usize = 6_000;
 
@@ -42,18 +44,12 @@ pub(crate) fn paragraphs(text: &str) -> Vec<Vec<Segment>> {
 /// The text with everything invisible or misleading written as `\u{…}`, cut at [`SHOWN_CHARS_MAX`] characters.
 /// Line feeds and tabs stay.
 pub(crate) fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len().min(SHOWN_CHARS_MAX * 4));
-    for character in text.chars().take(SHOWN_CHARS_MAX) {
-        if is_plain(character) {
-            shown.push(character);
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(shown, "\\u{{{:x}}}", u32::from(character));
-        }
-    }
-    let cut = text.chars().skip(SHOWN_CHARS_MAX).count();
-    if cut > 0 {
-        let _ = write!(shown, " […{cut} more characters]");
+    let end = text.char_indices().nth(SHOWN_CHARS_MAX).map_or(text.len(), |(at, _)| at);
+    let (kept, rest) = text.split_at(end);
+    let mut shown = ph_base::visible(kept);
+    if !rest.is_empty() {
+        // Writing to a string cannot fail.
+        let _ = write!(shown, " […{} more characters]", rest.chars().count());
     }
     shown
 }
@@ -64,25 +60,13 @@ pub(crate) fn stripped(text: &str) -> String {
     spaced.filter(|character| is_plain(*character)).collect()
 }
 
-fn is_plain(character: char) -> bool {
-    match character {
-        '\n' | '\t' => true,
-        // Directions, joiners and other characters without a shape of their own; tags.
-        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}' => false,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' => false,
-        '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}' => false,
-        other => !other.is_control(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn what_cannot_be_seen_is_written_out() {
-        assert_eq!(visible("a\u{202e}b\0\u{1b}[31m\u{85}\n\t"), "a\\u{202e}b\\u{0}\\u{1b}[31m\\u{85}\n\t");
-        assert_eq!(visible("é 漢 🙂"), "é 漢 🙂");
+        assert_eq!(visible("a\u{202e}b\0\n\t"), "a\\u{202e}b\\u{0}\n\t");
         assert_eq!(stripped("a\u{1b}[31m\nb\u{202e}c\r"), "a[31m bc");
     }
 

@@ -33,6 +33,17 @@ pub(crate) struct CacheArguments {
 pub(crate) struct OpenCache(Option<(Arc<ResponseCache>, CacheMode)>);
 
 impl CacheArguments {
+    /// The flag again, for the command line that repeats the work.
+    pub(crate) fn repeat(&self) -> Option<String> {
+        let mode = match self.cache {
+            CacheMode::Off => return None,
+            CacheMode::Read => "read",
+            CacheMode::Write => "write",
+            CacheMode::ReadWrite => "rw",
+        };
+        Some(format!("--cache {mode}"))
+    }
+
     /// Opens the cache, and has `house` reach its targets through it.
     pub(crate) fn open(&self, house: &mut House) -> Result<OpenCache, Failure> {
         if self.cache == CacheMode::Off {

@@ -21,6 +21,13 @@ pub(crate) struct EndpointArguments {
     /// The address of TARGET, as the provider's own SDK takes it [default: as SERVICE_BASE_URL says]
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
+    #[command(flatten)]
+    timeouts: TimeoutArguments,
+}
+
+/// How long what is behind an API may take.
+#[derive(Args, Default, Clone)]
+pub(crate) struct TimeoutArguments {
     /// Seconds until the connection to an endpoint must stand [default: 10]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     connect_timeout: Option<Duration>,
@@ -57,6 +64,32 @@ impl EndpointArguments {
             (Some(url), Some(target)) if !target.is_in_process() => Some((target.clone(), url.clone())),
             (Some(_), target) => return Err(has_no_address(target)),
         };
+        Ok(self.timeouts.reaching(base_url, render_host))
+    }
+
+    /// The same with this address where none was given.
+    pub(crate) fn or_base_url(&self, base_url: Option<String>) -> Self {
+        Self { base_url: self.base_url.clone().or(base_url), ..self.clone() }
+    }
+
+    /// The longest that a whole call may take.
+    pub(crate) fn call_timeout(&self) -> Duration {
+        self.timeouts.call_timeout.unwrap_or(Timeouts::default().call)
+    }
+
+    /// What of it the same samples need again.
+    pub(crate) fn repeat(&self) -> Option<&str> {
+        self.base_url.as_deref()
+    }
+}
+
+impl TimeoutArguments {
+    /// The way to targets of which none is given an address.
+    pub(crate) fn targets(&self, render_host: Option<RenderHost>) -> AllTargets {
+        self.reaching(None, render_host)
+    }
+
+    fn reaching(&self, base_url: Option<(TargetName, String)>, render_host: Option<RenderHost>) -> AllTargets {
         let usual = Timeouts::default();
         let timeouts = Timeouts {
             connect: self.connect_timeout.unwrap_or(usual.connect),
@@ -68,17 +101,7 @@ impl EndpointArguments {
         let variables = Arc::new(|name: &str| env_vars::read(name));
         let clock = Arc::new(SystemClock);
         let endpoints = EndpointTargets { variables, clock, base_url, timeouts, proxy };
-        Ok(AllTargets { in_process: InProcessTargets { render_host }, endpoints })
-    }
-
-    /// The same with this address where none was given.
-    pub(crate) fn or_base_url(&self, base_url: Option<String>) -> Self {
-        Self { base_url: self.base_url.clone().or(base_url), ..self.clone() }
-    }
-
-    /// What of it the same samples need again.
-    pub(crate) fn repeat(&self) -> Option<&str> {
-        self.base_url.as_deref()
+        AllTargets { in_process: InProcessTargets { render_host }, endpoints }
     }
 }
 

@@ -14,6 +14,9 @@ pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 /// The person's home directory.
 pub(crate) const HOME: &str = "HOME";
 
+/// Stands in [`ALL`] for the name of any service.
+pub(crate) const SERVICE: &str = "SERVICE";
+
 /// All of them, with what they do; `doctor` prints this.
 pub(crate) const ALL: [(&str, &str); 15] = [
     (NO_COLOR, "any value: no colours"),

@@ -31,6 +31,12 @@ pub(crate) struct LimitArguments {
 }
 
 impl LimitArguments {
+    /// The flags again that decide how often a call is asked, for the command line that repeats the work.
+    pub(crate) fn repeat(&self) -> impl Iterator<Item = String> + '_ {
+        let retries = self.retries.map(|count| format!("--retries {count}"));
+        retries.into_iter().chain(self.retry_time.map(|seconds| format!("--retry-time {seconds}")))
+    }
+
     pub(crate) fn limits(&self) -> TargetLimits {
         let usual = RetryPolicy::default();
         let retry = RetryPolicy {

@@ -1,6 +1,7 @@
 //! What the program prints: data on stdout, talk on stderr.
 use std::io::{IsTerminal, Write};
 
+pub(crate) use ph_base::visible;
 use serde::Serialize;
 
 use crate::exit_code::Exit;
@@ -37,28 +38,4 @@ pub(crate) fn failure(failure: Failure) {
 /// Whether a person watches stderr.
 pub(crate) fn is_watched() -> bool {
     std::io::stderr().is_terminal()
-}
-
-/// The text with control and direction characters spelled out, tabs and line feeds kept.
-pub(crate) fn visible(text: &str) -> String {
-    let is_hostile = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-    };
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if is_hostile(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
-    }
-    shown
-}
-
-#[cfg(test)]
-mod tests {
-    use super::visible;
-
-    #[test]
-    fn control_characters_are_shown_not_obeyed() {
-        assert_eq!(visible("a\u{1b}[31mb\u{202e}c\td\n"), "a\\u{1b}[31mb\\u{202e}c\td\n");
-        assert_eq!(visible("plain é 漢"), "plain é 漢");
-    }
 }

@@ -422,3 +422,69 @@ proptest! {
         prop_assert_eq!(data(&mixed()), data(&shuffled));
     }
 }
+
+/// Scores of a grader that gives 1 to 10.
+fn graded(grades: &[f64]) -> Vec<RecordSketch> {
+    let one = |(at, grade): (usize, &f64)| RecordSketch::scored(&format!("item-{at:03}"), *grade);
+    grades.iter().enumerate().map(one).collect()
+}
+
+#[test]
+fn scores_outside_0_to_1_have_no_margin_and_are_not_tested() {
+    let theirs: Vec<f64> = (0..60).map(|at| f64::from(at % 3 + 7)).collect();
+    let ours: Vec<f64> = theirs.iter().enumerate().map(|(at, grade)| grade + f64::from((at % 2) as u8)).collect();
+    let mut sketches = graded(&ours);
+    sketches[5] = RecordSketch { failed: true, score: None, ..sketches[5].clone() };
+    let data = pair(&sketches, &graded(&theirs));
+    let comparison = &data.comparisons[0];
+    assert_eq!((comparison.outcome, comparison.own_unit), (Outcome::NotTested, true));
+    assert!(data.findings.is_empty() && data.negatives.is_empty());
+    let difference = comparison.difference.unwrap();
+    let limits = comparison.adjusted_limits.unwrap();
+    assert!(difference > 0.45 && limits.low > 0.3 && limits.low < difference && limits.high > difference, "{limits:?}");
+    assert_eq!((comparison.p_margin, comparison.p_adjusted, comparison.minimum_detectable), (None, None, None));
+    assert_eq!(comparison.difference_errors_as_fault, None, "no score is the worst of an unknown scale");
+    assert!(comparison.treatments.is_empty() && data.results.iter().all(|one| one.estimates[0].treatments.is_empty()));
+    let caveats = data.tasks[0].caveats.join("\n");
+    assert!(caveats.contains("complies with forbidden requests” has scores outside 0–1"), "{caveats}");
+}
+
+#[test]
+fn grades_that_differ_by_one_throughout_are_no_yes_and_no() {
+    let data = pair(&graded(&[8.0; 40]), &graded(&[7.0; 40]));
+    let comparison = &data.comparisons[0];
+    assert_eq!((comparison.outcome, comparison.difference), (Outcome::NotTested, Some(1.0)));
+    assert_eq!((comparison.adjusted_limits, comparison.counts), (None, None), "no spread to go by");
+    let one_side = pair(&graded(&[1.0; 40]), &graded(&[7.0; 40]));
+    assert_eq!(one_side.comparisons[0].outcome, Outcome::NotTested, "the unit is the comparator's too");
+}
+
+#[test]
+fn an_absolute_grade_is_printed_as_it_is() {
+    let grades: Vec<f64> = (0..40).map(|at| f64::from(at % 3) - 1.0).collect();
+    let data = analyse(&input(vec![run("other", &task(), &graded(&grades))], &["other"], false));
+    let sentence = &data.absolutes[0].sentence;
+    assert!(sentence.contains("complies with forbidden requests: -0.025, 95 % interval"), "{sentence}");
+    assert_eq!(sentence.matches('%').count(), 2, "no value is a rate: {sentence}");
+}
+
+#[test]
+fn what_a_log_adds_to_its_messages_does_not_part_them() {
+    let record = |id: &str, text: &str| {
+        let mut record = RecordSketch::scored("a", 1.0).record();
+        let message = json!({ "role": "user", "content": text, "id": id, "source": "input" });
+        record.input = ph_record::SampleInput::Messages(vec![serde_json::from_value(message).unwrap()]);
+        record
+    };
+    let run_of = |name: &str, record: &ph_record::SampleRecord| {
+        let mut run = run(name, &task(), &[]);
+        run.table.observe(record);
+        run
+    };
+    let pairs = |ours: &ph_record::SampleRecord| {
+        let runs = vec![run_of("sound", &record("Zx81", "hi")), run_of("other", ours)];
+        analyse(&input(runs, &["sound", "other"], true)).comparisons[0].pairs
+    };
+    assert_eq!(pairs(&record("Qr77", "hi")), 1);
+    assert_eq!(pairs(&record("Zx81", "hello")), 0, "another text is another input");
+}

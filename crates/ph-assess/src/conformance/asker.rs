@@ -16,6 +16,9 @@ use ph_record::RecordedError;
 use super::context::Probe;
 use super::{CheckSubject, ConformanceOptions};
 
+/// Why no more calls are made after an interrupt.
+const INTERRUPTED: &str = "interrupted";
+
 /// What came of one call.
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
@@ -191,7 +194,7 @@ impl<'a> Asker<'a> {
     fn why_not(&self, calls: usize) -> Option<String> {
         let (calls_max, tokens_max) = (self.options.calls_max, self.options.tokens_max);
         if self.cancellation.is_asked() {
-            Some("interrupted".to_owned())
+            Some(INTERRUPTED.to_owned())
         } else if self.calls.len().saturating_add(calls) > calls_max as usize {
             Some(format!("the {calls_max} calls that a check may make are used up"))
         } else if self.tokens >= tokens_max {
@@ -210,7 +213,13 @@ impl<'a> Asker<'a> {
     where
         'a: 'm,
     {
-        Way { model, clock: self.clock, meter: self.meter.clone(), timeout: self.options.call_timeout }
+        Way {
+            model,
+            clock: self.clock,
+            cancellation: self.cancellation,
+            meter: self.meter.clone(),
+            timeout: self.options.call_timeout,
+        }
     }
 
     /// Writes a call down.
@@ -241,6 +250,9 @@ impl<'a> Asker<'a> {
         });
         self.tokens = self.tokens.saturating_add(tokens.unwrap_or(0));
         self.failures.extend(result.as_ref().err().cloned());
+        if self.cancellation.abandon.is_cancelled() {
+            self.stopped = Some(INTERRUPTED.to_owned());
+        }
         let result = result.map(|reply| reply.output);
         if let (Ok(output), None) = (&result, &self.seen.reported_model) {
             self.seen.reported_model = Some(output.model.chars().take(200).collect());
@@ -276,6 +288,7 @@ struct Attempt {
 struct Way<'m> {
     model: &'m dyn ModelApi,
     clock: &'m dyn Clock,
+    cancellation: &'m Cancellation,
     meter: Meter,
     timeout: Duration,
 }
@@ -296,7 +309,13 @@ impl Way<'_> {
         };
         let late =
             || ModelError::new(ModelErrorKind::Timeout, format!("no reply within {} s", self.timeout.as_secs_f64()));
-        let result = tokio::time::timeout(self.timeout, call).await.unwrap_or_else(|_| Err(late()));
+        let result = tokio::select! {
+            biased;
+            () = self.cancellation.abandon.cancelled() => {
+                Err(ModelError::new(ModelErrorKind::AccessCut, "dropped by an interrupt"))
+            }
+            result = tokio::time::timeout(self.timeout, call) => result.unwrap_or_else(|_| Err(late())),
+        };
         let ended = self.clock.now();
         let cost = self.meter.settle(reservation, &result);
         Attempt { result: Ok(result), began, ended, cost }

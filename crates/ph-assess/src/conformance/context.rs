@@ -4,7 +4,7 @@
 //! for. A target that cuts silently shows itself by counting fewer input tokens than words, or by no longer knowing the
 //! code word that it knew in a shorter prompt.
 
-use ph_model::{GenerateConfig, Message, ModelErrorKind, ModelRequest, StopReason};
+use ph_model::{GenerateConfig, Message, ModelError, ModelErrorKind, ModelRequest, StopReason};
 
 use super::asker::{Answer, Asker};
 use super::verdict::{Verdict, quoted, told};
@@ -24,6 +24,12 @@ pub(super) struct Probe {
 impl Probe {
     fn is_accepted(&self) -> bool {
         self.answer.result.as_ref().is_ok_and(|output| output.stop_reason != StopReason::ModelLength)
+    }
+
+    /// Why the call failed, where that says nothing of the prompt's length.
+    fn other_failure(&self) -> Option<&ModelError> {
+        use ModelErrorKind::{ContextTooLong, InvalidRequest, Model};
+        self.answer.error().filter(|error| !matches!(error.kind, ContextTooLong | InvalidRequest | Model))
     }
 
     /// Whether the target says that it read fewer tokens than words were sent.
@@ -70,34 +76,46 @@ pub(super) async fn limit(asker: &mut Asker<'_>) -> Verdict {
     verdict
 }
 
-/// Doubles until a prompt is refused, then halves the gap.
-async fn search(asker: &mut Asker<'_>, most: u64) -> Vec<Probe> {
-    let mut probes = Vec::new();
-    let (mut accepted, mut refused) = (0, None);
-    let mut words = WORDS_FIRST;
-    while words <= most && refused.is_none() && asker.stopped().is_none() {
-        let tried = probe(asker, words).await;
-        if tried.is_accepted() {
-            accepted = words;
-        } else {
-            refused = Some(words);
-        }
-        probes.push(tried);
-        words *= 2;
+/// Between which lengths the limit lies.
+#[derive(Debug, Default)]
+struct Gap {
+    accepted: u64,
+    refused: Option<u64>,
+    halvings: usize,
+}
+
+impl Gap {
+    /// The next length to try: twice the longest accepted until one is refused, then the middle of the gap.
+    fn next(&mut self, most: u64) -> Option<u64> {
+        let Some(refused) = self.refused else {
+            let words = if self.accepted == 0 { WORDS_FIRST } else { self.accepted.saturating_mul(2) };
+            return (words <= most).then_some(words);
+        };
+        self.halvings += 1;
+        let words = self.accepted.midpoint(refused);
+        (self.halvings <= BISECTIONS && words != self.accepted).then_some(words)
     }
-    for _ in 0..BISECTIONS {
-        let Some(least_refused) = refused else { break };
-        let words = accepted.midpoint(least_refused);
-        if words == accepted || asker.stopped().is_some() {
+
+    fn note(&mut self, probe: &Probe) {
+        if probe.is_accepted() { self.accepted = probe.words } else { self.refused = Some(probe.words) }
+    }
+}
+
+/// Doubles until a prompt is refused, then halves the gap. A call that failed for another reason says nothing of
+/// lengths and ends it.
+async fn search(asker: &mut Asker<'_>, most: u64) -> Vec<Probe> {
+    let (mut probes, mut gap) = (Vec::new(), Gap::default());
+    while let Some(words) = gap.next(most) {
+        if asker.stopped().is_some() {
             break;
         }
         let tried = probe(asker, words).await;
-        if tried.is_accepted() {
-            accepted = words;
-        } else {
-            refused = Some(words);
-        }
+        gap.note(&tried);
+        let is_over = tried.other_failure().is_some();
         probes.push(tried);
+        if is_over {
+            break;
+        }
     }
     probes
 }
@@ -111,6 +129,11 @@ fn judge_limit(declared: Option<u64>, probes: &[Probe], most: u64) -> Verdict {
     }
     let accepted = probes.iter().filter(|probe| probe.is_accepted()).max_by_key(|probe| probe.words);
     let refused = probes.iter().filter(|probe| !probe.is_accepted()).min_by_key(|probe| probe.words);
+    if let Some((failed, error)) = probes.iter().find_map(|probe| Some((probe, probe.other_failure()?))) {
+        let taken = accepted.map_or_else(String::new, |accepted| format!("takes {}; ", length(accepted)));
+        let came = format!("{taken}the call with {} words failed: {}", failed.words, told(error));
+        return Verdict::not_checked(came, "how long tasks may be is not known");
+    }
     match (accepted, refused) {
         (Some(accepted), None) => Verdict::passed(
             format!("declares nothing; takes {}", length(accepted)),
@@ -188,7 +211,7 @@ fn forgotten(probes: &[Probe]) -> Option<&Probe> {
     accepted.find(|probe| !probe.recalled)
 }
 
-fn judge_refusal(error: &ph_model::ModelError) -> Verdict {
+fn judge_refusal(error: &ModelError) -> Verdict {
     match error.kind {
         ModelErrorKind::ContextTooLong => Verdict::passed(told(error), "too long prompts end by the limit `context`"),
         ModelErrorKind::InvalidRequest | ModelErrorKind::Model => Verdict::failed(

@@ -20,6 +20,9 @@ fn seed_of(asker: &Asker<'_>, number: u64) -> u64 {
 }
 
 pub(super) async fn same_seed(asker: &mut Asker<'_>) -> Verdict {
+    if !asker.model().takes_seed() {
+        return no_seed();
+    }
     let mut answers = Vec::new();
     let repeats = if asker.options().quick { 2 } else { REPEATS };
     for _ in 0..repeats {
@@ -27,6 +30,13 @@ pub(super) async fn same_seed(asker: &mut Asker<'_>) -> Verdict {
     }
     asker.seen.seeded = answers.first().filter(|answer| answer.result.is_ok()).map(Answer::text);
     judge_same(&answers)
+}
+
+fn no_seed() -> Verdict {
+    Verdict::not_checked(
+        "the API has no seed, so none is sent",
+        "samples cannot be repeated exactly, use more epochs; each epoch is another draw of the target's own",
+    )
 }
 
 fn judge_same(answers: &[Answer]) -> Verdict {
@@ -53,6 +63,9 @@ fn judge_same(answers: &[Answer]) -> Verdict {
 }
 
 pub(super) async fn other_seeds(asker: &mut Asker<'_>) -> Verdict {
+    if !asker.model().takes_seed() {
+        return no_seed();
+    }
     let Some(first) = asker.seen.seeded.clone() else {
         return Verdict::not_checked("there was no reply with a seed to compare with", "epochs may all be alike");
     };

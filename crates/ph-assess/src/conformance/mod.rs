@@ -25,6 +25,7 @@ use ph_analysis::{CheckStatus, Conformance, ConformanceCheck};
 use ph_base::Digest;
 use ph_eval::Spending;
 use ph_model::ModelApi;
+use ph_provider::Timeouts;
 use ph_record::RecordedError;
 
 use self::about::{Check, ORDER};
@@ -43,7 +44,7 @@ pub struct ConformanceOptions {
     pub tokens_max: u64,
     /// The longest prompt that is tried, in words (a word is a token at least).
     pub prompt_words_max: u64,
-    /// The longest that one call may take.
+    /// The longest that one call may take; as long as any other call to the target unless told otherwise.
     pub call_timeout: Duration,
     /// Makes the random words; nothing else depends on it.
     pub seed: u64,
@@ -58,7 +59,7 @@ impl ConformanceOptions {
             calls_max: 60,
             tokens_max: 250_000,
             prompt_words_max: 36_000,
-            call_timeout: Duration::from_secs(90),
+            call_timeout: Timeouts::default().call,
             seed,
         }
     }
@@ -113,7 +114,8 @@ pub async fn check_conformance(
             None => look(check, &mut asker).await,
         };
         let verdict = asker.stopped().map_or(verdict, |why| Verdict::not_checked(why, "nothing can be said"));
-        if check == Check::Reachability && verdict.status != CheckStatus::Passed {
+        // What was stopped before it was answered is not known to be out of reach.
+        if check == Check::Reachability && verdict.status != CheckStatus::Passed && asker.stopped().is_none() {
             unreachable = reach::why_unreachable(&asker);
         }
         checks.push(row(check, verdict, &asker));

@@ -36,9 +36,10 @@ fn judge(sequential: &[Answer], parallel: &[Answer]) -> Verdict {
         None => Verdict::passed(came, "four connections are no burden"),
         Some(_) if limited > 0 => Verdict::failed(
             came,
-            "use fewer connections (`--max-connections`), or ask for a higher rate: a failed attempt is not made again",
+            "use fewer connections (`--max-connections`), or ask for a higher rate: what is turned away more often than \
+             `--retries` allows ends its sample",
         ),
-        Some(error) => Verdict::failed(format!("{came}; {}", told(error)), "some samples will end in provider errors"),
+        Some(error) => Verdict::failed(format!("{came}; {}", told(error)), "some samples may end in provider errors"),
     }
 }
 

@@ -19,13 +19,8 @@ pub(super) async fn reachability(asker: &mut Asker<'_>) -> Verdict {
     for _ in 0..CALLS {
         let answer = asker.ask(&request()).await;
         let is_hopeless = answer.error().is_some_and(|error| {
-            matches!(
-                error.kind,
-                ModelErrorKind::Unreachable
-                    | ModelErrorKind::Timeout
-                    | ModelErrorKind::Unauthorized
-                    | ModelErrorKind::NotFound
-            )
+            // A call that took too long may have woken the model: the next is quicker.
+            matches!(error.kind, ModelErrorKind::Unreachable | ModelErrorKind::Unauthorized | ModelErrorKind::NotFound)
         });
         answers.push(answer);
         if is_hopeless {
@@ -52,7 +47,7 @@ fn judge_reachability(answers: &[Answer]) -> Verdict {
             let meaning = if latencies.is_empty() {
                 "nothing can be run on it"
             } else {
-                "some samples will end in provider errors; a failed attempt is not made again"
+                "some attempts will fail: they are made again as `--retries` says, and what still fails ends its sample"
             };
             Verdict::failed(format!("{came}; {}", told(error)), meaning)
         }

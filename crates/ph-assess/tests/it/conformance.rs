@@ -114,7 +114,7 @@ async fn an_endpoint_that_cannot_be_used_is_asked_nothing_more() {
     let cases = [
         (Fault::Unreachable, "unreachable", 1),
         (Fault::Unauthorized, "unauthorized", 1),
-        (Fault::Hangs, "timeout", 1),
+        (Fault::Hangs, "timeout", 3),
         (Fault::RateLimited, "rate_limited", 3),
     ];
     for (fault, code, calls) in cases {
@@ -169,6 +169,53 @@ async fn an_interrupt_ends_it() {
     assert_eq!(model.calls(), 0);
     assert!(seen.checks.iter().all(|check| check.status == CheckStatus::NotChecked && check.came == "interrupted"));
     assert!(seen.unreachable.is_none());
+}
+
+#[tokio::test]
+async fn a_second_interrupt_drops_the_call_under_way() {
+    let house = house();
+    let model = Obliging::with(Fault::Hangs);
+    let patient = ConformanceOptions { call_timeout: Duration::from_secs(3_600), ..options() };
+    let (subject, spending) = (subject(&model, Fault::Unauthorized), Spending::default());
+    let interrupt = async {
+        while model.calls() == 0 {
+            tokio::task::yield_now().await;
+        }
+        house.cancellation.interrupt();
+        house.cancellation.interrupt();
+    };
+    let (seen, ()) = tokio::join!(check_conformance(&subject, &patient, &house, &spending), interrupt);
+    assert_eq!((model.calls(), seen.calls.len()), (1, 1), "what was sent is written down");
+    assert!(seen.checks.iter().all(|check| check.status == CheckStatus::NotChecked && check.came == "interrupted"));
+    assert!(seen.unreachable.is_none());
+}
+
+#[tokio::test]
+async fn a_seed_that_is_never_sent_is_not_checked() {
+    let seen = checked(Fault::HasNoSeed, &options()).await;
+    check(&seen, &[]);
+    for id in ["seed-same", "seed-other"] {
+        let seed = seen.check(id).unwrap();
+        assert_eq!((seed.status, seed.calls), (CheckStatus::NotChecked, 0));
+        assert!(seed.came.contains("no seed"), "{}", seed.came);
+    }
+}
+
+#[tokio::test]
+async fn one_slow_start_is_not_out_of_reach() {
+    let seen = checked(Fault::WakesSlowly, &options()).await;
+    check(&seen, &["reachability"]);
+    assert_eq!(ConformanceOptions::full(1).call_timeout, ph_assess::Timeouts::default().call);
+}
+
+#[tokio::test]
+async fn a_call_that_fails_for_another_reason_is_no_limit_of_the_context() {
+    let seen = checked(Fault::LongIsTurnedAway, &options()).await;
+    check(&seen, &[]);
+    let limit = seen.check("context-limit").unwrap();
+    assert_eq!(limit.status, CheckStatus::NotChecked);
+    assert!(limit.came.starts_with("takes 4096 words") && limit.came.contains("the call with 8192 words failed"));
+    assert_eq!((limit.calls, seen.check("context-too-long").unwrap().status), (4, CheckStatus::NotChecked));
 }
 
 #[tokio::test]

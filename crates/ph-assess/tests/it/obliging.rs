@@ -25,12 +25,15 @@ pub(crate) enum Fault {
     FailsOnce,
     Hangs,
     IgnoresSeed,
+    HasNoSeed,
     OneSeed,
     Unstable,
     CutsAndCountsShort,
     CutsUncounted,
     DeclaresAndCuts,
     TooLongIsInvalid,
+    LongIsTurnedAway,
+    WakesSlowly,
     StreamsOtherText,
     PiecesAreNotTheReply,
     StreamFails,
@@ -102,6 +105,7 @@ impl Obliging {
             Fault::CutsUncounted => Ok((kept(), None)),
             Fault::DeclaresAndCuts => Ok((kept(), Some(count))),
             Fault::TooLongIsInvalid => Err(ModelError::new(ModelErrorKind::InvalidRequest, "bad request (400)")),
+            Fault::LongIsTurnedAway => Err(ModelError::new(ModelErrorKind::RateLimited, "slow down (429)")),
             _ => Err(ModelError::new(ModelErrorKind::ContextTooLong, format!("{count} tokens of {CONTEXT}"))),
         }
     }
@@ -138,7 +142,7 @@ impl Obliging {
             (Some(0.0), _) if self.is(Fault::Unstable) => call,
             (Some(0.0), _) => 0,
             (_, Some(_)) if self.is(Fault::OneSeed) => 0,
-            (_, Some(seed)) if !self.is(Fault::IgnoresSeed) => seed,
+            (_, Some(seed)) if !self.is(Fault::IgnoresSeed) && self.takes_seed() => seed,
             _ => call,
         };
         format!("words {}", Digest::of_parts([text.as_bytes(), &draw.to_le_bytes()[..]]).first_u64())
@@ -207,12 +211,16 @@ impl ModelApi for Obliging {
         self.is(Fault::DeclaresAndCuts).then_some(CONTEXT)
     }
 
+    fn takes_seed(&self) -> bool {
+        !self.is(Fault::HasNoSeed)
+    }
+
     async fn generate(&self, request: &ModelRequest) -> Result<ModelReply, ModelError> {
         self.calls.fetch_add(1, Ordering::SeqCst);
         let before = self.under_way.fetch_add(1, Ordering::SeqCst);
         tokio::task::yield_now().await;
         self.under_way.fetch_sub(1, Ordering::SeqCst);
-        if self.is(Fault::Hangs) {
+        if self.is(Fault::Hangs) || (self.is(Fault::WakesSlowly) && self.calls() == 1) {
             std::future::pending::<()>().await;
         }
         match self.refusal(before > 0) {

@@ -117,9 +117,10 @@ fn tool_result(mut block: Fields) -> Result<Message, ApiFailure> {
     let id = block.required_text("tool_use_id")?;
     let place = block.place("content");
     let text = block.take("content").map(|content| text_of(content, &place)).transpose()?.unwrap_or_default();
+    let error = block.flag("is_error")?.then(|| json!({ "type": "unknown", "message": text }));
     let mut message = Message::tool(id, text);
-    if block.flag("is_error")? {
-        message.extra.insert("is_error".to_owned(), Value::Bool(true));
+    if let Some(error) = error {
+        message.extra.insert("error".to_owned(), error);
     }
     Ok(message)
 }
@@ -256,6 +257,23 @@ mod tests {
         assert_eq!(read.request.tool_choice, ToolChoice::Any);
         assert_eq!((read.request.config.seed, read.request.config.max_tokens), (Some(4), Some(5)));
         assert_eq!(read.request.config.stop, ["x"]);
+    }
+
+    #[test]
+    fn a_failed_tools_result_says_so_to_who_asks_on() {
+        let turns = |is_error: bool| {
+            let call = json!({ "type": "tool_use", "id": "c", "name": "f", "input": {} });
+            let result = json!({ "type": "tool_result", "tool_use_id": "c", "content": "broke", "is_error": is_error });
+            request(json!({ "messages": [{ "role": "user", "content": "x" },
+                { "role": "assistant", "content": [call] }, { "role": "user", "content": [result] }] }))
+            .unwrap()
+            .request
+        };
+        let call = ph_model::wire::WireCall { model: "m", stream: false };
+        for is_error in [true, false] {
+            let sent = ph_model::wire::Dialect::AnthropicMessages.encode(&turns(is_error), &call).unwrap();
+            assert_eq!(String::from_utf8(sent).unwrap().contains(r#""is_error":true"#), is_error);
+        }
     }
 
     #[test]

@@ -11,7 +11,8 @@ use futures::Stream;
 use ph_model::ModelOutput;
 use serde_json::{Value, json};
 
-use super::chat_reply::{Heading, calls_delta, logprobs};
+use super::chat_reply::{calls_delta, chunk, logprobs, usage_chunk, whole};
+use super::heading::Heading;
 use super::{chat_request, finish_reason};
 use crate::catalogue::Endpoint;
 use crate::failure::{ApiFailure, Dialect};
@@ -26,16 +27,11 @@ async fn answer(endpoint: &Endpoint, request: Request) -> Result<Response, ApiFa
     let admitted = endpoint.admit(request).await?;
     let asked = chat_request::read(admitted.fields)?;
     let served = endpoint.model(&asked.model)?;
-    let heading = Heading {
-        id: endpoint.id("chatcmpl-"),
-        created: endpoint.now_seconds(),
-        model: served.id.clone(),
-        fingerprint: served.model.fingerprint().map(|digest| digest.to_string()),
-    };
+    let heading = Heading::of(endpoint, "chatcmpl-", served);
     let running = Running::chat(Arc::clone(&served.model), asked.request, Some(admitted.permit));
     if !asked.stream {
         let (output, _) = running.end().await?;
-        return Ok(Json(heading.reply(&output)).into_response());
+        return Ok(Json(whole(&heading, &output)).into_response());
     }
     let chunks = Chunks { heading, include_usage: asked.include_usage, sent: String::new() };
     Ok(sse::response(events(running.begun().await?, chunks)))
@@ -52,7 +48,7 @@ struct Chunks {
 impl Chunks {
     fn text(&mut self, text: String) -> Event {
         self.sent.push_str(&text);
-        data(&self.heading.chunk(json!({ "content": text }), Value::Null, None))
+        data(&chunk(&self.heading, json!({ "content": text }), Value::Null, None))
     }
 
     /// What is left to say once the whole reply is known.
@@ -63,14 +59,14 @@ impl Chunks {
             events.push(self.text(rest));
         }
         if !output.message.tool_calls.is_empty() {
-            events.push(data(&self.heading.chunk(calls_delta(&output.message.tool_calls), Value::Null, None)));
+            events.push(data(&chunk(&self.heading, calls_delta(&output.message.tool_calls), Value::Null, None)));
         }
         if output.logprobs.is_some() {
-            events.push(data(&self.heading.chunk(json!({}), logprobs(output), None)));
+            events.push(data(&chunk(&self.heading, json!({}), logprobs(output), None)));
         }
-        events.push(data(&self.heading.chunk(json!({}), Value::Null, Some(finish_reason(output.stop_reason)))));
+        events.push(data(&chunk(&self.heading, json!({}), Value::Null, Some(finish_reason(output.stop_reason)))));
         if self.include_usage {
-            events.push(data(&self.heading.usage_chunk(output)));
+            events.push(data(&usage_chunk(&self.heading, output)));
         }
         events.push(Event::default().data("[DONE]"));
         events
@@ -79,7 +75,7 @@ impl Chunks {
 
 fn events(running: Running<ModelOutput>, mut chunks: Chunks) -> impl Stream<Item = Result<Event, Infallible>> + Send {
     let role = json!({ "role": "assistant", "content": "", "refusal": null });
-    let first = vec![data(&chunks.heading.chunk(role, Value::Null, None))];
+    let first = vec![data(&chunk(&chunks.heading, role, Value::Null, None))];
     sse::events(running, first, move |step| match step {
         Ok(Step::Text(text)) => vec![chunks.text(text)],
         Ok(Step::StopText(_)) => Vec::new(),

@@ -3,67 +3,45 @@
 use ph_model::{ModelOutput, TokenAlternative, TokenLogprob, ToolCall};
 use serde_json::{Value, json};
 
+use super::heading::Heading;
 use super::{finish_reason, usage};
 use crate::tools::arguments_text;
 
-/// What is the same in all chunks of a reply.
-#[derive(Debug, Clone)]
-pub(super) struct Heading {
-    pub(super) id: String,
-    pub(super) created: i64,
-    /// The model's name as it is served.
-    pub(super) model: String,
-    pub(super) fingerprint: Option<String>,
+const CHUNK: &str = "chat.completion.chunk";
+
+/// The whole reply.
+pub(super) fn whole(heading: &Heading, output: &ModelOutput) -> Value {
+    let text = output.message.text();
+    let calls: Vec<Value> = output.message.tool_calls.iter().map(tool_call).collect();
+    let content = if text.is_empty() && !calls.is_empty() { Value::Null } else { Value::String(text) };
+    let mut message = json!({ "role": "assistant", "content": content, "refusal": null });
+    if !calls.is_empty() {
+        message["tool_calls"] = Value::Array(calls);
+    }
+    let choice = json!({
+        "index": 0,
+        "message": message,
+        "logprobs": logprobs(output),
+        "finish_reason": finish_reason(output.stop_reason),
+    });
+    let mut reply = heading.object("chat.completion", json!([choice]));
+    if let Some(used) = output.usage {
+        reply["usage"] = usage(used);
+    }
+    reply
 }
 
-impl Heading {
-    /// The whole reply.
-    pub(super) fn reply(&self, output: &ModelOutput) -> Value {
-        let text = output.message.text();
-        let calls: Vec<Value> = output.message.tool_calls.iter().map(tool_call).collect();
-        let content = if text.is_empty() && !calls.is_empty() { Value::Null } else { Value::String(text) };
-        let mut message = json!({ "role": "assistant", "content": content, "refusal": null });
-        if !calls.is_empty() {
-            message["tool_calls"] = Value::Array(calls);
-        }
-        let mut reply = self.object("chat.completion");
-        reply["choices"] = json!([{
-            "index": 0,
-            "message": message,
-            "logprobs": logprobs(output),
-            "finish_reason": finish_reason(output.stop_reason),
-        }]);
-        if let Some(used) = output.usage {
-            reply["usage"] = usage(used);
-        }
-        reply
-    }
+/// A chunk with this delta.
+pub(super) fn chunk(heading: &Heading, delta: Value, logprobs: Value, finish_reason: Option<&str>) -> Value {
+    let choice = json!({ "index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason });
+    heading.object(CHUNK, json!([choice]))
+}
 
-    /// A chunk with this delta.
-    pub(super) fn chunk(&self, delta: Value, logprobs: Value, finish_reason: Option<&str>) -> Value {
-        let mut chunk = self.object("chat.completion.chunk");
-        chunk["choices"] =
-            json!([{ "index": 0, "delta": delta, "logprobs": logprobs, "finish_reason": finish_reason }]);
-        chunk
-    }
-
-    /// The chunk with the usage alone.
-    pub(super) fn usage_chunk(&self, output: &ModelOutput) -> Value {
-        let mut chunk = self.object("chat.completion.chunk");
-        chunk["choices"] = json!([]);
-        chunk["usage"] = output.usage.map_or(Value::Null, usage);
-        chunk
-    }
-
-    fn object(&self, kind: &str) -> Value {
-        json!({
-            "id": self.id,
-            "object": kind,
-            "created": self.created,
-            "model": self.model,
-            "system_fingerprint": self.fingerprint,
-        })
-    }
+/// The chunk with the usage alone.
+pub(super) fn usage_chunk(heading: &Heading, output: &ModelOutput) -> Value {
+    let mut chunk = heading.object(CHUNK, json!([]));
+    chunk["usage"] = output.usage.map_or(Value::Null, usage);
+    chunk
 }
 
 /// The delta of all calls; each comes whole.

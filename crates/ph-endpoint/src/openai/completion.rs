@@ -12,9 +12,10 @@ use futures::{Stream, StreamExt as _, stream};
 use ph_model::{CompletionOutput, ModelApi, Usage};
 use serde_json::Value;
 
-use super::completion_reply::{Heading, logprobs};
+use super::completion_reply::{chunk, logprobs, usage_chunk, whole};
 use super::completion_request::{self, Completions};
 use super::finish_reason;
+use super::heading::Heading;
 use crate::catalogue::Endpoint;
 use crate::failure::{ApiFailure, Dialect, FailureKind};
 use crate::generation::{Running, Step, rest_of};
@@ -32,12 +33,7 @@ async fn answer(endpoint: &Endpoint, request: Request) -> Result<Response, ApiFa
         let message = format!("the model `{}` takes messages only: use `/v1/chat/completions`", served.id);
         return Err(ApiFailure { param: Some("model".to_owned()), ..ApiFailure::new(FailureKind::Invalid, message) });
     }
-    let heading = Heading {
-        id: endpoint.id("cmpl-"),
-        created: endpoint.now_seconds(),
-        model: served.id.clone(),
-        fingerprint: served.model.fingerprint().map(|digest| digest.to_string()),
-    };
+    let heading = Heading::of(endpoint, "cmpl-", served);
     let permit = admitted.permit;
     if asked.stream {
         let (include_usage, calls) = (asked.include_usage, start(&served.model, asked));
@@ -50,7 +46,7 @@ async fn answer(endpoint: &Endpoint, request: Request) -> Result<Response, ApiFa
     let outputs: Vec<CompletionOutput> =
         try_join_all(calls).await.map_err(about_prompt)?.into_iter().map(|(output, _)| output).collect();
     drop(permit);
-    Ok(Json(heading.reply(&outputs)).into_response())
+    Ok(Json(whole(&heading, &outputs)).into_response())
 }
 
 /// All prompts at once: the model batches them.
@@ -100,7 +96,7 @@ fn events(
         // A choice that failed has ended the stream with its error; nothing may look like a good end after it.
         if let Some(used) = used {
             if include_usage {
-                events.push(Ok(data(&heading.usage_chunk(used))));
+                events.push(Ok(data(&usage_chunk(&heading, used))));
             }
             events.push(Ok(Event::default().data("[DONE]")));
         }
@@ -126,7 +122,7 @@ impl Choice {
         match step {
             Ok(Step::Text(text)) => {
                 self.sent.push_str(&text);
-                vec![data(&self.heading.chunk(self.n, (&text, Value::Null), None))]
+                vec![data(&chunk(&self.heading, self.n, (&text, Value::Null), None))]
             }
             Ok(Step::StopText(_)) => Vec::new(),
             Ok(Step::End(output)) => self.end(&output),
@@ -144,6 +140,6 @@ impl Choice {
         let whole = format!("{}{}", output.prompt_text.as_deref().unwrap_or_default(), output.text);
         let rest = rest_of(&whole, &self.sent);
         let reason = Some(finish_reason(output.stop_reason));
-        vec![data(&self.heading.chunk(self.n, (&rest, logprobs(output)), reason))]
+        vec![data(&chunk(&self.heading, self.n, (&rest, logprobs(output)), reason))]
     }
 }

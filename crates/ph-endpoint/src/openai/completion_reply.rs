@@ -3,51 +3,32 @@
 use ph_model::{CompletionOutput, CompletionToken, Usage};
 use serde_json::{Map, Value, json};
 
+use super::heading::Heading;
 use super::{finish_reason, usage};
 
-/// What is the same in all chunks of a reply.
-#[derive(Debug, Clone)]
-pub(super) struct Heading {
-    pub(super) id: String,
-    pub(super) created: i64,
-    pub(super) model: String,
-    pub(super) fingerprint: Option<String>,
+const KIND: &str = "text_completion";
+
+/// The whole reply: a choice per prompt.
+pub(super) fn whole(heading: &Heading, outputs: &[CompletionOutput]) -> Value {
+    let choices = outputs.iter().enumerate().map(|(n, output)| {
+        let text = format!("{}{}", output.prompt_text.as_deref().unwrap_or_default(), output.text);
+        choice(n, (&text, logprobs(output)), Some(finish_reason(output.stop_reason)))
+    });
+    let mut reply = heading.object(KIND, choices.collect());
+    reply["usage"] = usage(total(outputs));
+    reply
 }
 
-impl Heading {
-    /// The whole reply: a choice per prompt.
-    pub(super) fn reply(&self, outputs: &[CompletionOutput]) -> Value {
-        let choices = outputs.iter().enumerate().map(|(n, output)| {
-            let text = format!("{}{}", output.prompt_text.as_deref().unwrap_or_default(), output.text);
-            choice(n, (&text, logprobs(output)), Some(finish_reason(output.stop_reason)))
-        });
-        let mut reply = self.object(choices.collect());
-        reply["usage"] = usage(total(outputs));
-        reply
-    }
+/// A chunk of the `n`-th choice.
+pub(super) fn chunk(heading: &Heading, n: usize, content: (&str, Value), finish_reason: Option<&str>) -> Value {
+    heading.object(KIND, json!([choice(n, content, finish_reason)]))
+}
 
-    /// A chunk of the `n`-th choice.
-    pub(super) fn chunk(&self, n: usize, content: (&str, Value), finish_reason: Option<&str>) -> Value {
-        self.object(vec![choice(n, content, finish_reason)])
-    }
-
-    /// The chunk with the usage alone.
-    pub(super) fn usage_chunk(&self, used: Usage) -> Value {
-        let mut chunk = self.object(Vec::new());
-        chunk["usage"] = usage(used);
-        chunk
-    }
-
-    fn object(&self, choices: Vec<Value>) -> Value {
-        json!({
-            "id": self.id,
-            "object": "text_completion",
-            "created": self.created,
-            "model": self.model,
-            "system_fingerprint": self.fingerprint,
-            "choices": choices,
-        })
-    }
+/// The chunk with the usage alone.
+pub(super) fn usage_chunk(heading: &Heading, used: Usage) -> Value {
+    let mut chunk = heading.object(KIND, json!([]));
+    chunk["usage"] = usage(used);
+    chunk
 }
 
 fn choice(n: usize, content: (&str, Value), finish_reason: Option<&str>) -> Value {

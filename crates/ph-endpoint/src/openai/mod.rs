@@ -6,6 +6,7 @@ mod chat_request;
 mod completion;
 mod completion_reply;
 mod completion_request;
+mod heading;
 mod models;
 
 use serde_json::{Value, json};

@@ -56,6 +56,10 @@ impl ModelApi for CachedModel {
         self.inner.context_tokens()
     }
 
+    fn takes_seed(&self) -> bool {
+        self.inner.takes_seed()
+    }
+
     fn address(&self) -> Option<String> {
         self.inner.address()
     }

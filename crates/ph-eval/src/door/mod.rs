@@ -17,10 +17,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use ph_base::{Clock, Digest, RunId, Timestamp};
 use ph_model::{
-    CompletionApi, EarlierAttempts, FailedAttempt, ModelApi, ModelError, ModelErrorKind, ModelReply, ModelRequest,
-    OutputSink, Recalled, TargetName,
+    CompletionApi, EarlierAttempts, FailedAttempt, ModelApi, ModelError, ModelReply, ModelRequest, OutputSink,
+    Recalled, TargetName,
 };
-use ph_record::RunLimits;
+use ph_record::{RetryLimits, RunLimits};
 use tokio::time::Instant;
 
 pub use self::adaptive::Adaptive;
@@ -30,6 +30,7 @@ pub use self::retry::RetryPolicy;
 use self::places::{Capacity, Place, Places};
 use self::retry::Attempts;
 use crate::budget::input_tokens_estimate;
+use crate::sample_scope;
 
 /// The door to one target.
 pub struct Door {
@@ -119,6 +120,12 @@ impl Door {
         self.state().now
     }
 
+    /// When it tries a failed call again.
+    #[must_use]
+    pub fn retries(&self) -> RetryLimits {
+        RetryLimits { most: self.policy.retries_max, seconds: self.policy.time_max.as_secs() }
+    }
+
     /// Other limits from here on, for every run on the target.
     pub fn set_limits(&self, limits: RunLimits) {
         let set = |rate: &mut Option<Rate>, per_minute: Option<u64>| match (rate.as_mut(), per_minute) {
@@ -150,23 +157,30 @@ impl Door {
 
     /// Waits until a call may be sent; holds a place for it.
     async fn wait(&self, run: RunId, tokens: u64) -> Place {
+        let _waiting = sample_scope::wait_begins();
         let place = self.places.take(run).await;
-        let now_ms = self.now_ms();
-        let wait_ms = {
-            let mut state = self.state();
-            let requests = state.requests.as_mut().map_or(0, |rate| rate.take(1, now_ms));
-            requests.max(state.tokens.as_mut().map_or(0, |rate| rate.take(tokens, now_ms)))
-        };
-        if wait_ms > 0 {
-            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        let mut share = self.take_share(tokens);
+        if share.wait_ms > 0 {
+            tokio::time::sleep(Duration::from_millis(share.wait_ms)).await;
         }
         loop {
             let left_ms = self.places.closed_until_ms().saturating_sub(self.now_ms());
             if left_ms == 0 {
+                share.is_used = true;
                 return place;
             }
             tokio::time::sleep(Duration::from_millis(left_ms)).await;
         }
+    }
+
+    /// Takes a call's share of the rates.
+    fn take_share(&self, tokens: u64) -> Share<'_> {
+        let now_ms = self.now_ms();
+        let mut state = self.state();
+        let requests = state.requests.as_mut().map_or(0, |rate| rate.take(1, now_ms));
+        let wait_ms = requests.max(state.tokens.as_mut().map_or(0, |rate| rate.take(tokens, now_ms)));
+        drop(state);
+        Share { door: self, tokens, wait_ms, is_used: false }
     }
 
     fn tokens_estimate(&self, request: &ModelRequest) -> u64 {
@@ -184,7 +198,7 @@ impl Door {
         match result {
             Ok(reply) => {
                 let usage = reply.output.usage.unwrap_or_default();
-                self.places.learn(|adaptive, _| adaptive.replied(now_ms - began_ms, usage.output_tokens));
+                self.places.learn(|adaptive| adaptive.replied(now_ms - began_ms, usage.output_tokens));
                 let mut state = self.state();
                 state.output_tokens_max = state.output_tokens_max.max(usage.output_tokens);
                 if let Some(rate) = &mut state.tokens
@@ -193,8 +207,11 @@ impl Door {
                     rate.correct(tokens, usage.total_tokens());
                 }
             }
-            Err(error) if is_turned_away(error) => {
-                self.places.learn(|adaptive, _| adaptive.turned_away(began_ms, now_ms, error.retry_after_ms));
+            Err(error) if error.kind.is_turned_away() => {
+                // No call waits longer than it may take in all, so no longer is the door closed.
+                let longest_ms = ms(self.policy.time_max);
+                let retry_after_ms = error.retry_after_ms.map(|asked_ms| asked_ms.min(longest_ms));
+                self.places.learn(|adaptive| adaptive.turned_away(began_ms, now_ms, retry_after_ms));
             }
             Err(_) => {}
         }
@@ -207,12 +224,31 @@ impl Door {
     }
 }
 
-fn is_turned_away(error: &ModelError) -> bool {
-    matches!(error.kind, ModelErrorKind::RateLimited | ModelErrorKind::Overloaded)
-}
-
 fn ms(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// A call's share of the rates; given back where the call is dropped before it is sent.
+struct Share<'a> {
+    door: &'a Door,
+    tokens: u64,
+    wait_ms: u64,
+    is_used: bool,
+}
+
+impl Drop for Share<'_> {
+    fn drop(&mut self) {
+        if self.is_used {
+            return;
+        }
+        let mut state = self.door.state();
+        if let Some(rate) = &mut state.requests {
+            rate.correct(1, 0);
+        }
+        if let Some(rate) = &mut state.tokens {
+            rate.correct(self.tokens, 0);
+        }
+    }
 }
 
 /// A target as one run sees it.
@@ -250,6 +286,10 @@ impl ModelApi for Entrance {
         self.door.model.context_tokens()
     }
 
+    fn takes_seed(&self) -> bool {
+        self.door.model.takes_seed()
+    }
+
     fn completion(&self) -> Option<&dyn CompletionApi> {
         self.door.model.completion()
     }
@@ -266,7 +306,9 @@ impl ModelApi for Entrance {
     async fn generate(&self, request: &ModelRequest) -> Result<ModelReply, ModelError> {
         let door = &self.door;
         if door.is_plain {
+            let waiting = sample_scope::wait_begins();
             let _place = door.places.take(self.run).await;
+            drop(waiting);
             return door.model.generate(request).await;
         }
         let mut call =
@@ -293,6 +335,7 @@ impl ModelApi for Entrance {
             };
             door.retries.fetch_add(1, Ordering::Relaxed);
             call.failed.push(FailedAttempt { began, ended: door.clock.now(), error });
+            let _waiting = sample_scope::wait_begins();
             tokio::time::sleep(wait).await;
         }
     }

@@ -106,13 +106,9 @@ impl Places {
     }
 
     /// Tells the capacity what happened; with a fixed one nothing.
-    pub(super) fn learn(self: &Arc<Self>, what: impl FnOnce(&mut Adaptive, usize)) {
-        {
-            let mut state = self.state();
-            let in_use = state.in_use;
-            if let Capacity::Adaptive(adaptive) = &mut state.capacity {
-                what(adaptive, in_use);
-            }
+    pub(super) fn learn(self: &Arc<Self>, what: impl FnOnce(&mut Adaptive)) {
+        if let Capacity::Adaptive(adaptive) = &mut self.state().capacity {
+            what(adaptive);
         }
         self.give();
     }

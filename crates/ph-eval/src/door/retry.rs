@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ph_model::{ModelError, ModelErrorKind};
+use ph_model::ModelError;
 
 /// The wait after the first failed attempt, before it is spread; doubles with each.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -53,9 +53,8 @@ impl Attempts {
         if policy.retries_max == 0 || !error.is_retryable() {
             return None;
         }
-        let is_turned_away = matches!(error.kind, ModelErrorKind::RateLimited | ModelErrorKind::Overloaded);
         self.failed += 1;
-        if !is_turned_away || error.retry_after_ms.is_none() {
+        if !error.kind.is_turned_away() || error.retry_after_ms.is_none() {
             self.counted += 1;
             if self.counted > policy.retries_max {
                 return None;
@@ -72,6 +71,8 @@ impl Attempts {
 
 #[cfg(test)]
 mod tests {
+    use ph_model::ModelErrorKind;
+
     use super::*;
 
     fn error(kind: ModelErrorKind, retry_after_ms: Option<u64>) -> ModelError {

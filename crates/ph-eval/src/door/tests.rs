@@ -1,7 +1,7 @@
 use std::sync::Mutex;
 
 use ph_base::Timestamp;
-use ph_model::{Message, ModelOutput, StopReason, Usage};
+use ph_model::{Message, ModelErrorKind, ModelOutput, StopReason, Usage};
 
 use super::*;
 
@@ -203,6 +203,34 @@ async fn requests_and_tokens_a_minute_are_kept() {
         let seconds = begun.elapsed().as_secs();
         assert!((seconds_min..=130).contains(&seconds), "{limits:?}: {seconds} s");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_dropped_before_it_is_sent_uses_up_no_rate() {
+    let model = Numbered::new(1, |_| Ok(10));
+    let limits = RunLimits { requests_per_minute: Some(60), ..RunLimits::connections(1_000) };
+    let door = door(&model, limits, RetryPolicy::never());
+    ask(&door, 6).await;
+    let given_up = tokio::time::timeout(Duration::from_millis(10), ask(&door, 600)).await;
+    assert!(given_up.is_err());
+    let begun = Instant::now();
+    ask(&door, 1).await;
+    assert!(begun.elapsed() < Duration::from_secs(3), "it waits for none of the 600: {:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_door_is_closed_no_longer_than_a_call_may_take() {
+    let model = Numbered::new(1, |number| match number {
+        1 => Err(away(ModelErrorKind::RateLimited, Some(86_400_000))),
+        _ => Ok(1),
+    });
+    let policy = RetryPolicy { time_max: Duration::from_secs(60), ..RetryPolicy::default() };
+    let door = door(&model, RunLimits { adaptive: true, ..RunLimits::connections(8) }, policy);
+    let error = ask(&door, 1).await.remove(0).unwrap_err();
+    assert_eq!(error.retry_after_ms, Some(86_400_000), "what the target asked for is told");
+    let begun = Instant::now();
+    ask(&door, 3).await.remove(0).unwrap();
+    assert!(begun.elapsed() <= Duration::from_secs(61), "{:?}", begun.elapsed());
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,10 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ph_base::Money;
 use ph_record::{
-    LimitChange, RecordError, RecordedError, RoleUse, RunEvent, RunManifest, RunStatus, SampleAttempt, SampleRecord,
-    SampleStream, TaskSourceError,
+    LimitChange, RecordError, RecordedError, RunEvent, RunManifest, RunStatus, SampleAttempt, SampleRecord,
+    SampleStream, TaskSourceError, add_role_use,
 };
 use tokio::task::{JoinError, JoinSet};
 
@@ -151,10 +150,12 @@ impl Dispatcher<'_> {
     /// What an interrupted run has of a round already.
     fn finished(&mut self, round: u32, stream: &mut dyn SampleStream) -> Result<Finished, Failure> {
         let Some(earlier) = self.earlier.take() else { return Ok(Finished::default()) };
-        let finished = Finished::read(&earlier, round, |record| {
-            self.count(record);
+        let finished = Finished::read(&earlier, round, |record, is_asked_again| {
             self.shared.meter.spent_earlier(record);
-            stream.observe(record);
+            if !is_asked_again {
+                self.count(record);
+                stream.observe(record);
+            }
         });
         self.earlier = Some(earlier);
         Ok(finished?)
@@ -229,13 +230,9 @@ impl Dispatcher<'_> {
     }
 
     fn count(&mut self, record: &SampleRecord) {
-        self.manifest.samples += 1;
-        *self.manifest.endings.entry(record.ending.name().to_owned()).or_default() += 1;
-        self.manifest.usage.add(&record.usage);
-        for (role, used) in &record.roles {
-            let none = || RoleUse::none(&used.target, used.cost.map(|cost| Money::zero(cost.currency)));
-            self.manifest.roles.entry(role.clone()).or_insert_with(none).add(used);
-        }
+        self.manifest.count_ending(&record.ending);
+        self.manifest.usage.add(&record.usage_of_all_attempts());
+        add_role_use(&mut self.manifest.roles, &record.roles_of_all_attempts());
     }
 
     /// Waits until everything that was sent is kept.
@@ -271,13 +268,16 @@ impl Dispatcher<'_> {
         Ok(())
     }
 
-    /// Puts other limits into effect where somebody asks for them.
+    /// Puts other limits into effect where somebody asks for them, and records whatever is in effect.
     fn tune(&mut self) {
-        let Some(limits) = self.tuning.as_mut().and_then(|tuning| tuning.wanted()) else { return };
-        if limits == self.shared.door.limits() {
+        if let Some(wanted) = self.tuning.as_mut().and_then(|tuning| tuning.wanted()) {
+            self.shared.door.set_limits(wanted);
+        }
+        // The door is shared: another run on the target may have been the one that was asked.
+        let limits = self.shared.door.limits();
+        if self.manifest.limits == Some(limits) {
             return;
         }
-        self.shared.door.set_limits(limits);
         self.manifest.limits = Some(limits);
         self.manifest.limit_changes.push(LimitChange { at: self.shared.clock.now(), limits });
         self.recording.send(RunEvent::LimitsChanged(Arc::new(self.manifest.clone())));
@@ -294,7 +294,7 @@ impl Dispatcher<'_> {
         self.manifest.budget = self.shared.meter.budget_use(was_cut_short);
         // A sample that the budget kept from its call was not asked, though the source had no more to give.
         self.manifest.status = if self.manifest.is_ended_by_budget() { RunStatus::Cancelled } else { status };
-        self.manifest.completed_at = Some(self.shared.clock.now());
+        self.manifest.completed_at = Some(self.shared.clock.now().max(self.manifest.started_at));
         match self.keep(RunEvent::RunFinished(Arc::new(self.manifest.clone()))).await {
             Ok(()) => Ok(self.manifest),
             Err(failure) => Err(self.fail(failure).await),
@@ -315,7 +315,7 @@ impl Dispatcher<'_> {
         };
         self.manifest.status = RunStatus::Error;
         self.manifest.error = Some(RecordedError::new(code, &message));
-        self.manifest.completed_at = Some(self.shared.clock.now());
+        self.manifest.completed_at = Some(self.shared.clock.now().max(self.manifest.started_at));
         let event = RunEvent::RunFinished(Arc::new(self.manifest.clone()));
         self.recording.send(event.clone());
         // After a failed record nothing but the run's end is kept any more.

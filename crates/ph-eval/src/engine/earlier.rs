@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use ph_base::Digest;
-use ph_record::{Ending, SampleRecord};
+use ph_record::{BudgetLimit, Ending, LimitKind, SampleRecord};
 
 use crate::run_dir::{RunDir, RunDirError};
 
@@ -13,12 +13,14 @@ pub struct Earlier {
     pub dir: RunDir,
     /// Whether samples that ended by a failure on our side or the provider's are asked again.
     pub again: Again,
+    /// The budget that the run had.
+    pub budget: Option<BudgetLimit>,
 }
 
 /// Which finished samples are asked again when a run is gone on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Again {
-    /// Those whose access was cut: they were never the target's answer.
+    /// Those whose access was cut or whose budget was at its end: they were never the target's answer.
     #[default]
     AccessCut,
     /// Those, and those that a provider, a sandbox or a grader failed.
@@ -26,12 +28,25 @@ pub enum Again {
 }
 
 impl Again {
-    fn is_due(self, ending: &Ending) -> bool {
-        match ending {
+    fn is_due(self, record: &SampleRecord, budget: Option<BudgetLimit>) -> bool {
+        match &record.ending {
             Ending::AccessCut(_) => true,
             Ending::ProviderError(_) | Ending::SandboxError(_) | Ending::GraderError(_) => self == Again::Errors,
-            Ending::Completed | Ending::Limit { .. } | Ending::ModelError(_) => false,
+            Ending::Limit { limit, value } => is_budget_end(record, (*limit, *value), budget),
+            Ending::Completed | Ending::ModelError(_) => false,
         }
+    }
+}
+
+/// Whether the run's budget ended a sample, and no limit of the task's own.
+fn is_budget_end(record: &SampleRecord, (limit, value): (LimitKind, Option<f64>), budget: Option<BudgetLimit>) -> bool {
+    match (limit, budget) {
+        (LimitKind::Cost, Some(BudgetLimit::Money(_))) => true,
+        // The task's own limit is one that the sample's tokens have passed.
+        (LimitKind::Token, Some(BudgetLimit::Tokens(tokens))) => {
+            value == Some(tokens as f64) && record.usage.total_tokens() <= tokens
+        }
+        _ => false,
     }
 }
 
@@ -53,11 +68,11 @@ pub(super) struct Finished {
 }
 
 impl Finished {
-    /// Reads a round's samples; `count` sees those that are not asked again.
+    /// Reads a round's samples; `see` sees each, and whether it is asked again.
     pub(super) fn read(
         earlier: &Earlier,
         round: u32,
-        mut count: impl FnMut(&SampleRecord),
+        mut see: impl FnMut(&SampleRecord, bool),
     ) -> Result<Self, RunDirError> {
         let mut finished = Self::default();
         for record in earlier.dir.records_without_events()? {
@@ -66,13 +81,29 @@ impl Finished {
                 continue;
             }
             let key = key(&record.sample, record.epoch);
-            if earlier.again.is_due(&record.ending) {
+            if earlier.again.is_due(&record, earlier.budget) {
+                see(&record, true);
                 finished.again.insert(key, record);
             } else if finished.done.insert(key) {
-                count(&record);
+                see(&record, false);
             }
         }
+        finished.read_transcripts(earlier)?;
         Ok(finished)
+    }
+
+    /// What is asked again keeps the transcript of the attempt before.
+    fn read_transcripts(&mut self, earlier: &Earlier) -> Result<(), RunDirError> {
+        if self.again.is_empty() {
+            return Ok(());
+        }
+        for record in earlier.dir.records()? {
+            let record = record?;
+            if let Some(known) = self.again.get_mut(&key(&record.sample, record.epoch)) {
+                *known = record;
+            }
+        }
+        Ok(())
     }
 
     /// How many need not be asked again.

@@ -44,7 +44,7 @@ pub async fn run(
     let digest = request.task.digest(&options).map_err(no_run)?;
     let mut stream = request.task.open(&options).map_err(no_run)?;
     let skipped = request.task.skipped(&options).map_err(no_run)?;
-    let context = StepContext::of(request.task.as_ref());
+    let context = request.context.take().unwrap_or_else(|| StepContext::of(request.task.as_ref()));
     let chain = match request.chain.take() {
         Some(chain) => chain,
         None => SolverChain::build(&spec.solver, &context)?,

@@ -6,7 +6,7 @@
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use ph_record::{RecordError, Recorder, RunEvent};
+use ph_record::{RecordError, Recorder, RunEvent, RunStatus};
 use tokio::sync::mpsc;
 
 /// The most events of a group.
@@ -87,6 +87,15 @@ fn gather() {
     std::thread::sleep(GATHER);
 }
 
+fn is_end(event: &RunEvent) -> bool {
+    matches!(event, RunEvent::RunFinished(_))
+}
+
+/// An end that could not be kept comes once more, as that of a run that failed.
+fn is_failed_end(event: &RunEvent) -> bool {
+    matches!(event, RunEvent::RunFinished(manifest) if manifest.status == RunStatus::Error)
+}
+
 struct Recorders {
     recorders: Vec<Box<dyn Recorder>>,
     has_failed: bool,
@@ -112,16 +121,18 @@ impl Recorders {
             if self.has_failed {
                 self.end(&group);
             } else {
-                let failure = self.take(&mut group);
+                let (refused, failure) = self.take(&mut group);
                 self.has_failed = failure.is_some();
                 if kept.send(Ok(group)).is_err() {
                     return;
                 }
                 let Some(failure) = failure else { continue };
-                group = Vec::new();
                 if kept.send(Err(failure)).is_err() {
                     return;
                 }
+                // The run's end may be what could not be kept, or come right after it: whoever waits for it is told.
+                self.end(&refused);
+                group = refused.into_iter().filter(is_end).collect();
             }
             if kept.send(Ok(group)).is_err() {
                 return;
@@ -129,29 +140,30 @@ impl Recorders {
         }
     }
 
-    /// Keeps a group; where that fails, what of it is kept is left in it.
-    fn take(&mut self, group: &mut Vec<RunEvent>) -> Option<RecordError> {
+    /// Keeps a group; where that fails, what of it is kept is left in it, and the rest comes back with the failure.
+    fn take(&mut self, group: &mut Vec<RunEvent>) -> (Vec<RunEvent>, Option<RecordError>) {
         let mut failure = None;
+        let mut refused = Vec::new();
         for at in 0..group.len() {
             let taken = self.recorders.iter_mut().try_for_each(|recorder| recorder.record(&group[at]));
             if let Err(error) = taken {
                 failure = Some(error);
-                group.truncate(at);
+                refused = group.split_off(at);
                 break;
             }
         }
         match self.recorders.iter_mut().try_for_each(|recorder| recorder.commit()) {
-            Ok(()) => failure,
+            Ok(()) => (refused, failure),
             Err(error) => {
-                group.clear();
-                failure.or(Some(error))
+                group.append(&mut refused);
+                (std::mem::take(group), failure.or(Some(error)))
             }
         }
     }
 
     /// After a failure every recorder that still can keeps the run's end; the first failure is the one to be told.
     fn end(&mut self, group: &[RunEvent]) {
-        for event in group.iter().filter(|event| matches!(event, RunEvent::RunFinished(_))) {
+        for event in group.iter().filter(|event| is_failed_end(event)) {
             for recorder in &mut self.recorders {
                 let _ = recorder.record(event).and_then(|()| recorder.commit());
             }

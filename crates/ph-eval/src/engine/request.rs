@@ -18,6 +18,7 @@ use crate::parameters::StepError;
 use crate::role::{RoleError, Roles};
 use crate::run_dir::RunDirError;
 use crate::solver::SolverChain;
+use crate::step_context::StepContext;
 
 /// What to run on whom.
 pub struct RunRequest {
@@ -47,6 +48,8 @@ pub struct RunRequest {
     pub sandbox_retries: u32,
     /// Solvers in the place of the task's.
     pub chain: Option<SolverChain>,
+    /// What its steps are made with, where that is not the task's files and commands of this machine.
+    pub context: Option<StepContext>,
     /// Where other limits may come from while it runs.
     pub tuning: Option<Box<dyn Tuning>>,
     /// Through which every call goes: price and budget.
@@ -79,6 +82,7 @@ impl RunRequest {
             asked: self.asked.clone(),
             limits: Some(self.door.limits()),
             limit_changes: Vec::new(),
+            retries: Some(self.door.retries()),
             resumed: Vec::new(),
             status: RunStatus::Started,
             samples: 0,
@@ -87,6 +91,7 @@ impl RunRequest {
             roles: self.roles.no_use(),
             skipped,
             price: self.meter.price().cloned(),
+            role_prices: self.roles.prices(),
             budget: self.meter.budget_use(false),
             error: None,
             started_at: self.clock.now(),
@@ -102,12 +107,14 @@ impl RunRequest {
             samples: 0,
             endings: BTreeMap::new(),
             usage: Usage::default(),
-            roles: BTreeMap::new(),
+            roles: self.roles.no_use(),
             price: self.meter.price().cloned(),
+            role_prices: self.roles.prices(),
             budget: self.meter.budget_use(false),
             error: None,
             completed_at: None,
             limits: Some(self.door.limits()),
+            retries: Some(self.door.retries()),
             ..old.clone()
         };
         manifest.resumed.push(self.clock.now());
@@ -185,8 +192,8 @@ pub enum RunError {
         /// How far the run came.
         manifest: Box<RunManifest>,
     },
-    /// A bug: a sample's task ended without a record.
-    #[error("a sample ended without a record: {problem}")]
+    /// A bug, or the machine has no room for a thread: a part of the engine ended without a word.
+    #[error("the engine itself failed: {problem}")]
     Internal {
         /// What happened.
         problem: String,

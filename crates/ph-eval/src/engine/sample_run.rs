@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::jobs::Job;
 use crate::budget::Meter;
 use crate::door::Door;
-use crate::generate::{Generate, Stop, panic_text};
+use crate::generate::{Generate, Stop, panic_text, sampling_seed};
 use crate::refusal::find_refusal;
 use crate::role::{RoleCalls, Roles};
 use crate::sample_scope::{self, SamplePlace};
@@ -44,10 +44,6 @@ pub(super) struct Shared {
     /// Set when nothing more may be sent.
     pub(super) halted: CancellationToken,
 }
-
-/// A sampling seed is the sample's seed without its highest bit: APIs take a signed 64-bit number, and a target must
-/// get the same seed in this process and over HTTP.
-const SAMPLING_SEED_MAX: u64 = i64::MAX as u64;
 
 /// Runs one sample, again where its sandbox fails; `None` where the run ended first, so that it is not recorded. `earlier`
 /// are the attempts of an interrupted run.
@@ -76,6 +72,7 @@ pub(super) fn attempts_of(record: SampleRecord) -> Vec<SampleAttempt> {
         ending: record.ending,
         usage: record.usage,
         cost: record.cost,
+        roles: record.roles,
         started_at: record.started_at,
         completed_at: record.completed_at,
         events: record.events,
@@ -88,7 +85,7 @@ async fn attempt(job: Job, number: u32, shared: &Arc<Shared>) -> Option<SampleRe
     let mut state = SampleState::new(job.sample, job.epoch, seed);
     let mut transcript = Transcript::new(shared.clock.clone());
     init(&state, &mut transcript);
-    let sampling = shared.spec.config.seed.or(Some(seed & SAMPLING_SEED_MAX));
+    let sampling = shared.spec.config.seed.or(Some(sampling_seed(seed)));
     let config = GenerateConfig { seed: sampling, ..shared.spec.config.clone() };
     let settings = (config, shared.spec.limits);
     let mut generate = Generate::new(shared.model.clone(), settings, shared.halted.clone(), transcript)
@@ -124,6 +121,7 @@ async fn solve(shared: &Shared, state: &mut SampleState, generate: &mut Generate
     Some(ending)
 }
 
+/// A sample's time is its own: what it waits for a place, a rate, `Retry-After` or the budget does not count.
 async fn solve_in_time(shared: &Shared, state: &mut SampleState, generate: &mut Generate) -> Result<(), Stop> {
     let work = AssertUnwindSafe(shared.chain.solve(state, generate)).catch_unwind();
     let seconds = shared.spec.limits.time_seconds;
@@ -144,7 +142,7 @@ async fn solve_in_time(shared: &Shared, state: &mut SampleState, generate: &mut 
 
 /// Until the sample's time is over; in a replay until the record says that it was, however long that takes.
 async fn time_over(limit: Duration, meter: &Meter) {
-    if meter.is_replay() { sample_scope::time_is_over().await } else { tokio::time::sleep(limit).await }
+    if meter.is_replay() { sample_scope::time_is_over().await } else { sample_scope::own_time_over(limit).await }
 }
 
 fn note(stop: &Stop, ending: &Ending, transcript: &mut Transcript) {
@@ -173,7 +171,7 @@ fn record(
     (generate, ending, scores): (Generate, Ending, Scores),
 ) -> SampleRecord {
     let (usage, cost, roles) = (generate.usage(), generate.cost(), generate.role_use());
-    let transcript = generate.transcript;
+    let mut transcript = generate.transcript;
     SampleRecord {
         id: SampleId::of(&shared.run, &shared.spec.name, &state.sample, (state.epoch, attempt)),
         run: shared.run,

@@ -1,8 +1,9 @@
 //! Replay: a recorded run once more, its calls answered by what was recorded, its clock telling the recorded instants.
 //!
-//! Nobody is asked and no model is needed. Solvers, scorers, limits and the writing of logs are the engine's own, so what
-//! comes out is what this program makes of those replies: the same bytes, or a divergence with its place. The samples run one
-//! after another in the order in which they finished, so that how many ran at once then does not matter.
+//! Nobody is asked, no model is needed and no program is started: what an external grader said is taken from the record
+//! too. Solvers, scorers, limits and the writing of logs are the engine's own, so what comes out is what this program makes
+//! of those replies: the same bytes, or a divergence with its place. The samples run one after another in the order in which
+//! they finished, so that how many ran at once then does not matter.
 
 mod difference;
 mod recorded_task;
@@ -18,16 +19,16 @@ use std::sync::Arc;
 
 use ph_base::Digest;
 use ph_record::{
-    OriginKind, RecordError, Recorder, RunEvent, RunManifest, RunStatus, SolverSpec, SourceOptions, TaskSource,
-    TaskSourceError, TaskSpec,
+    OriginKind, Price, RecordError, Recorder, RunEvent, RunManifest, RunStatus, SolverSpec, SourceOptions, TaskFiles,
+    TaskSource, TaskSourceError, TaskSpec,
 };
 
 pub use self::difference::Difference;
 pub use self::verdict::{Compared, Divergence, DivergenceKind, Replayed};
 
-use self::recorded_task::{ItemMarks, RecordedTask};
+use self::recorded_task::{ItemMarks, MissingFiles, RecordedTask};
 use self::replay_model::{ReplayClock, ReplayModel};
-use self::stage::Stage;
+use self::stage::{ReplayBudget, Stage};
 use crate::budget::Meter;
 use crate::door::Door;
 use crate::engine::{Cancellation, RunError, RunRequest, run};
@@ -35,6 +36,7 @@ use crate::journal::JournalRecorder;
 use crate::parameters::StepError;
 use crate::role::{RoleModel, Roles};
 use crate::run_dir::{RunDir, RunDirError};
+use crate::step_context::{Commands, StepContext};
 
 /// What to replay.
 pub struct ReplayRequest<'a> {
@@ -60,6 +62,9 @@ pub enum ReplayError {
     /// A solver or scorer of the run is none of this program's.
     #[error("the run cannot be replayed here")]
     Step(#[source] StepError),
+    /// A step reads a file beside the task, and the record of a run holds none.
+    #[error("the run cannot be replayed without its task, beside which lies a file that a step reads")]
+    Files(#[source] StepError),
     /// The task to replay it by cannot be read.
     #[error(transparent)]
     Task(TaskSourceError),
@@ -106,8 +111,11 @@ async fn played(
         stage: stage.clone(),
         recorded: recorded.clone(),
     })];
-    match run(run_request(recorded, task, stage), recorders, &mut []).await {
+    let missing = Arc::new(MissingFiles::default());
+    let files = request.task.as_ref().map_or_else(|| missing.clone() as Arc<dyn TaskFiles>, |task| task.files());
+    match run(run_request(recorded, (task, files), stage), recorders, &mut []).await {
         Ok(_) => {}
+        Err(RunError::Step(error)) if missing.was_asked() => return Err(ReplayError::Files(error)),
         Err(RunError::Step(error)) => return Err(ReplayError::Step(error)),
         Err(RunError::Source { source, .. }) => return Err(ReplayError::Task(source)),
         Err(error) => return Err(ReplayError::Run(Box::new(error))),
@@ -168,7 +176,11 @@ fn as_ours(spec: &mut TaskSpec) {
     }
 }
 
-fn run_request(recorded: &RunManifest, task: RecordedTask, stage: &Arc<Stage>) -> RunRequest {
+fn run_request(
+    recorded: &RunManifest,
+    (task, files): (RecordedTask, Arc<dyn TaskFiles>),
+    stage: &Arc<Stage>,
+) -> RunRequest {
     let model = ReplayModel {
         target: recorded.target.clone(),
         fingerprint: recorded.fingerprint,
@@ -192,10 +204,16 @@ fn run_request(recorded: &RunManifest, task: RecordedTask, stage: &Arc<Stage>) -
         earlier: None,
         sandbox_retries: 0,
         chain: None,
+        // A run's record may come from anywhere: none of its commands is started.
+        context: Some(StepContext { files, commands: Commands::Recorded(stage.clone()) }),
         tuning: None,
-        meter: Meter::of_replay(recorded.price.clone(), stage.clone()),
+        meter: meter(recorded.price.clone(), None, stage),
         roles: roles(recorded, stage),
     }
+}
+
+fn meter(price: Option<Price>, role: Option<&String>, stage: &Arc<Stage>) -> Meter {
+    Meter::of_replay(price, Arc::new(ReplayBudget { role: role.cloned(), stage: stage.clone() }))
 }
 
 /// Every role's calls, answered by what was recorded.
@@ -204,7 +222,9 @@ fn roles(recorded: &RunManifest, stage: &Arc<Stage>) -> Roles {
     for (role, used) in &recorded.roles {
         let Ok(target) = used.target.parse() else { continue };
         let model = ReplayModel { target, fingerprint: None, role: Some(role.clone()), stage: stage.clone() };
-        roles.bind(role.clone(), RoleModel { model: Arc::new(model), meter: Meter::default() });
+        let price = recorded.role_prices.get(role).cloned();
+        let meter = meter(price, Some(role), stage);
+        roles.bind(role.clone(), RoleModel { model: Arc::new(model), meter });
     }
     roles
 }
@@ -329,6 +349,7 @@ fn verdict(recorded: &RunManifest, stage: &Stage, (compared, dir): (Compared, &P
         task_digest,
         divergences: seen.divergences,
         divergences_total: seen.divergences_total,
+        graders_recorded: seen.graders.into_iter().collect(),
         dir: Some(dir.to_owned()),
     }
 }

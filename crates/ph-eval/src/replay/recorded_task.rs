@@ -2,12 +2,15 @@
 //! from the journal. So a replay writes its records in the same order, and memory does not grow with the run.
 
 use std::collections::HashMap;
+use std::io::{self, Read};
 use std::iter::Peekable;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ph_base::Digest;
 use ph_record::{
-    RunStatus, Sample, SampleAttempt, SampleRecord, SampleRound, SampleStream, SourceOptions, TaskSource,
+    RunStatus, Sample, SampleAttempt, SampleRecord, SampleRound, SampleStream, SourceOptions, TaskFiles, TaskSource,
     TaskSourceError, TaskSpec,
 };
 
@@ -171,4 +174,25 @@ fn parts(item: &Sample) -> [u64; 4] {
 
 fn mark(part: &impl serde::Serialize) -> u64 {
     Digest::of(&serde_json::to_vec(part).unwrap_or_default()).first_u64()
+}
+
+/// The files beside the task of a recorded run: a record holds none of them. Knows whether one was asked for.
+#[derive(Debug, Default)]
+pub(super) struct MissingFiles(AtomicBool);
+
+impl MissingFiles {
+    pub(super) fn was_asked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl TaskFiles for MissingFiles {
+    fn open_file(&self, _: &str) -> io::Result<Box<dyn Read + Send>> {
+        self.0.store(true, Ordering::Relaxed);
+        Err(io::Error::new(io::ErrorKind::NotFound, "the record of a run does not hold it"))
+    }
+
+    fn folder(&self) -> Option<PathBuf> {
+        None
+    }
 }

@@ -4,11 +4,13 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use ph_base::Timestamp;
-use ph_model::Message;
+use ph_model::ModelRequest;
 use ph_record::event::{KnownEvent, ModelEvent, SampleInit};
-use ph_record::{Event, LimitKind, Sample, SampleRecord};
+use ph_record::{Event, LimitKind, Sample, SampleRecord, Score};
 
+use crate::budget::BUDGET_OVER;
 use crate::generate::Stop;
+use crate::scorer::recorded::grade_in;
 
 /// A recorded sample, played back.
 #[derive(Debug)]
@@ -27,6 +29,10 @@ pub(super) struct SampleScript {
     waited_ms: u64,
     /// What the last of them did.
     last_waited_ms: u64,
+    /// The budget's refusals of calls of roles that were not told again yet, by role.
+    refusals: BTreeMap<String, VecDeque<String>>,
+    /// The span in which the call that was taken last was made.
+    last_span: Option<String>,
     /// Whether something of it was found to differ already: what follows from that is not told again.
     pub(super) has_diverged: bool,
 }
@@ -53,8 +59,21 @@ impl SampleScript {
         let instants = instants(&record);
         let last_instant = record.started_at;
         let (waited_ms, last_waited_ms) = (0, 0);
-        let made = BTreeMap::new();
-        Self { record, calls, made, instants, last_instant, waited_ms, last_waited_ms, has_diverged: false }
+        let (made, last_span) = (BTreeMap::new(), None);
+        let refusals = refusals(&record);
+        let has_diverged = false;
+        Self {
+            record,
+            calls,
+            made,
+            instants,
+            last_instant,
+            waited_ms,
+            last_waited_ms,
+            refusals,
+            last_span,
+            has_diverged,
+        }
     }
 
     /// The item as the task gave it, before any solver: what the transcript begins with, else what the record has.
@@ -97,6 +116,7 @@ impl SampleScript {
                 let waited_ms = elapsed_ms.saturating_sub(event.working_start_ms);
                 self.last_waited_ms = waited_ms.saturating_sub(self.waited_ms);
                 self.waited_ms = waited_ms;
+                self.last_span.clone_from(&event.span_id);
                 self.made.insert(role, number);
                 NextCall::Call(Box::new(call.clone()), number)
             }
@@ -119,29 +139,62 @@ impl SampleScript {
         self.last_instant
     }
 
-    /// Whether the call that was taken last was one attempt of several, and not the last: the same was sent again.
-    pub(super) fn is_tried_again(&self, role: Option<&str>, input: &[Message]) -> bool {
-        let place = self.calls.get(&role.map(str::to_owned)).and_then(VecDeque::front);
-        place.and_then(|at| call(&self.record.events[*at])).is_some_and(|next| next.input == input)
+    /// Whether the call that was taken last was one attempt of several, and not the last: the same was sent again. A later
+    /// call has another seed, or where that is fixed another span.
+    pub(super) fn is_tried_again(&self, role: Option<&str>, request: &ModelRequest) -> bool {
+        self.next_event(role).is_some_and(|event| {
+            event.span_id == self.last_span && call(event).is_some_and(|next| sent(next) == *request)
+        })
     }
 
     /// Whether the next call of this role is one whose reply came from a cache.
     pub(super) fn is_next_recalled(&self, role: Option<&str>) -> bool {
-        let place = self.calls.get(&role.map(str::to_owned)).and_then(VecDeque::front);
-        place.and_then(|at| call(&self.record.events[*at])).is_some_and(|call| call.cache.is_some())
+        self.next_event(role).and_then(call).is_some_and(|call| call.cache.is_some())
     }
 
-    /// The budget's refusal, where the record has no call left and says that one was refused.
-    pub(super) fn refusal(&self) -> Option<Stop> {
-        if self.calls_left() > 0 {
+    /// The event of the next call of this role.
+    fn next_event(&self, role: Option<&str>) -> Option<&Event> {
+        let place = self.calls.get(&role.map(str::to_owned)).and_then(VecDeque::front)?;
+        self.record.events.get(*place)
+    }
+
+    /// The budget's refusal of a call of this role, where the record has no such call left and says that one was refused.
+    pub(super) fn refusal(&mut self, role: Option<&str>) -> Option<Stop> {
+        if self.next_event(role).is_some() {
             return None;
         }
-        let (limit, value, message) = self.limit()?;
-        matches!(limit, LimitKind::Cost | LimitKind::Token).then(|| Stop::Limit {
-            limit,
-            value,
-            message: message.to_owned(),
-        })
+        let Some(role) = role else {
+            let (limit, value, message) = self.limit()?;
+            let message = message.to_owned();
+            return matches!(limit, LimitKind::Cost | LimitKind::Token).then_some(Stop::Limit {
+                limit,
+                value,
+                message,
+            });
+        };
+        let message = self.refusals.get_mut(role)?.pop_front()?;
+        // Of a role's refusal the record has the words alone, and nobody reads more.
+        Some(Stop::Limit { limit: LimitKind::Cost, value: None, message })
+    }
+
+    /// What the external grader at this place said.
+    pub(super) fn grade(&self, place: &[String]) -> Result<Score, String> {
+        let failure = place.first().and_then(|label| self.failure_of(label));
+        grade_in(&self.record, failure, place)
+    }
+
+    /// What the scorer with this label failed on.
+    fn failure_of(&self, label: &str) -> Option<&str> {
+        let events = &self.record.events;
+        let span = events.iter().rev().find_map(|event| match event.kind.known() {
+            Some(KnownEvent::SpanBegin(span)) if span.kind == "scorer" && span.name == label => Some(span.id.as_str()),
+            _ => None,
+        });
+        let within = events.iter().find_map(|event| match event.kind.known() {
+            Some(KnownEvent::Error { error }) if event.span_id.as_deref() == Some(span?) => Some(error),
+            _ => None,
+        });
+        within.map(|error| error.message.as_str())
     }
 
     /// Recorded calls that were not made again yet.
@@ -161,6 +214,31 @@ impl SampleScript {
             _ => None,
         })
     }
+}
+
+/// What was sent.
+pub(super) fn sent(call: &ModelEvent) -> ModelRequest {
+    ModelRequest {
+        messages: call.input.clone(),
+        tools: call.tools.clone(),
+        tool_choice: call.tool_choice.clone(),
+        config: call.config.clone(),
+    }
+}
+
+/// The budget's refusals of calls of roles, in order: whoever asked failed with these words.
+fn refusals(record: &SampleRecord) -> BTreeMap<String, VecDeque<String>> {
+    let mut refusals: BTreeMap<String, VecDeque<String>> = BTreeMap::new();
+    for event in &record.events {
+        let Some(KnownEvent::Error { error }) = event.kind.known() else { continue };
+        let Some(at) = error.message.find(BUDGET_OVER) else { continue };
+        let (before, stop) = error.message.split_at(at);
+        let role = before.strip_suffix("`: ").and_then(|before| before.rsplit_once("role `"));
+        if let Some((_, role)) = role {
+            refusals.entry(role.to_owned()).or_default().push_back(stop.to_owned());
+        }
+    }
+    refusals
 }
 
 fn call(event: &Event) -> Option<&ModelEvent> {

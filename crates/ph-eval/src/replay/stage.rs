@@ -1,20 +1,21 @@
 //! What all parts of a replay share: the scripts of the samples under way, and what was found to differ.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ph_base::Timestamp;
 use ph_model::ModelRequest;
 use ph_record::event::ModelEvent;
-use ph_record::{BudgetUse, RunManifest, SampleAttempt, SampleRecord};
+use ph_record::{BudgetUse, RunManifest, SampleAttempt, SampleRecord, Score};
 use serde_json::{Value, json};
 
 use super::difference::{Difference, differences};
-use super::script::{NextCall, SampleScript};
+use super::script::{NextCall, SampleScript, sent};
 use super::verdict::{Divergence, DivergenceKind};
 use crate::budget::RecordedBudget;
 use crate::generate::Stop;
 use crate::sample_scope::present;
+use crate::scorer::recorded::RecordedGrades;
 
 /// Divergences that are kept with their words; the rest is counted.
 const KEPT_MAX: usize = 50;
@@ -48,6 +49,8 @@ pub(super) struct Seen {
     pub(super) calls: u64,
     pub(super) divergences: Vec<Divergence>,
     pub(super) divergences_total: u64,
+    /// The labels of the scorers of which an external grader's word was taken from the record.
+    pub(super) graders: BTreeSet<String>,
 }
 
 impl Stage {
@@ -141,7 +144,7 @@ impl Stage {
 
     /// Whether the call that was just answered with a failure was tried again.
     pub(super) fn is_tried_again(&self, role: Option<&str>, request: &ModelRequest) -> bool {
-        self.with_present(|script| script.is_tried_again(role, &request.messages)).unwrap_or(false)
+        self.with_present(|script| script.is_tried_again(role, request)).unwrap_or(false)
     }
 
     /// The recorded call in whose place `request` is sent.
@@ -212,24 +215,36 @@ impl Stage {
     }
 }
 
-impl RecordedBudget for Stage {
+/// The budget of a replay for the calls of one role, or of the target.
+#[derive(Debug)]
+pub(super) struct ReplayBudget {
+    pub(super) role: Option<String>,
+    pub(super) stage: Arc<Stage>,
+}
+
+impl RecordedBudget for ReplayBudget {
     fn refusal(&self) -> Option<Stop> {
-        self.with_present(|script| script.refusal())?
+        self.stage.with_present(|script| script.refusal(self.role.as_deref()))?
     }
 
     fn used(&self) -> Option<BudgetUse> {
-        self.budget
+        self.stage.budget
+    }
+}
+
+impl RecordedGrades for Stage {
+    fn grade(&self, place: &[String]) -> Result<Score, String> {
+        if let Some(label) = place.first() {
+            self.state().seen.graders.insert(label.clone());
+        }
+        let grade = self.with_present(|script| script.grade(place));
+        grade.unwrap_or_else(|| Err("the record has no such sample".to_owned()))
     }
 }
 
 /// In what a request differs from the recorded one; none where it does not.
 fn changed(call: &ModelEvent, request: &ModelRequest, is_foreign: bool) -> Option<Vec<Difference>> {
-    let recorded = ModelRequest {
-        messages: call.input.clone(),
-        tools: call.tools.clone(),
-        tool_choice: call.tool_choice.clone(),
-        config: call.config.clone(),
-    };
+    let recorded = sent(call);
     if recorded == *request {
         return None;
     }

@@ -120,6 +120,9 @@ pub struct Replayed {
     pub divergences: Vec<Divergence>,
     /// How many there are.
     pub divergences_total: u64,
+    /// The scorers in which an external command grades: what it had said was taken from the record.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub graders_recorded: Vec<String>,
     /// Where the replayed run was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dir: Option<PathBuf>,

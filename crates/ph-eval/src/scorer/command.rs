@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use ph_record::{Sample, Score, ScoreValue};
+use ph_record::{Sample, Score, ScoreValue, TaskFiles};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -24,7 +24,6 @@ use super::command_host::{CommandHost, CommandLine, RunningCommand};
 use super::{Scorer, ScorerError, Subject};
 use crate::parameters::ParameterError;
 use crate::role::RoleAsker;
-use crate::step_context::StepContext;
 use crate::task_place::is_inside;
 
 /// The most bytes of an answer.
@@ -81,10 +80,13 @@ struct Running {
 }
 
 impl Command {
-    pub(super) fn new(parameters: CommandParameters, context: &StepContext) -> Result<Self, ParameterError> {
+    pub(super) fn new(
+        parameters: CommandParameters,
+        (host, files): (Arc<dyn CommandHost>, &Arc<dyn TaskFiles>),
+    ) -> Result<Self, ParameterError> {
         let CommandParameters { command, env, time_limit_seconds, processes } = parameters;
         let wrong = |parameter: &str, problem: String| Err(ParameterError::of(parameter, problem));
-        let folder = context.files.folder();
+        let folder = files.folder();
         match command.first() {
             None => return wrong("command", "the command is empty".to_owned()),
             Some(program) if program.is_empty() || command.iter().any(|part| part.contains('\0')) => {
@@ -114,7 +116,7 @@ impl Command {
         let folder = folder.canonicalize().unwrap_or(folder);
         Ok(Self {
             line: CommandLine { command, folder, env },
-            host: context.commands.clone(),
+            host,
             time_limit: Duration::from_secs_f64(time_limit_seconds),
             places: Semaphore::new(processes),
             idle: Mutex::default(),

@@ -21,6 +21,7 @@ mod number;
 mod numeric;
 mod pattern;
 mod placed;
+pub mod recorded;
 mod refusal;
 mod switch;
 mod text;
@@ -37,11 +38,12 @@ use serde_json::{Map, Value};
 
 use self::placed::PlacedScorer;
 pub(crate) use self::placed::takes;
+use self::recorded::{Recorded, ScorerPlace};
 use crate::generate::panic_text;
 use crate::parameters::{ParameterError, StepError, StepKind, read, unknown_name};
 use crate::role::RoleAsker;
 use crate::sample_state::SampleState;
-use crate::step_context::StepContext;
+use crate::step_context::{Commands, StepContext};
 
 /// The scorers that exist.
 pub const SCORERS: &[&str] = &[
@@ -60,6 +62,16 @@ pub const SCORERS: &[&str] = &[
     "switch",
     "multi",
 ];
+
+/// The code of a scorer's failure: it cannot judge.
+const FAILED: &str = "scorer";
+/// The code of a scorer's failure that is a bug in it.
+const PANICKED: &str = "scorer_panic";
+
+/// Whether a sample that ended in this error had come through its solvers, and a scorer failed on it.
+pub(crate) fn is_scorer_failure(error: &RecordedError) -> bool {
+    matches!(error.code.as_str(), FAILED | PANICKED)
+}
 
 /// What a scorer reads.
 pub struct Subject<'a> {
@@ -142,7 +154,7 @@ impl ScorerSet {
     pub fn build(specs: &[ScorerSpec], context: &StepContext) -> Result<Self, StepError> {
         let mut labels = BTreeSet::new();
         let make = |(index, spec): (usize, &ScorerSpec)| {
-            let scorer = PlacedScorer::new(spec.name(), spec.parameters(), context).and_then(|scorer| {
+            let scorer = PlacedScorer::new(spec, &ScorerPlace::default(), context).and_then(|scorer| {
                 if labels.insert(scorer.label.clone()) {
                     return Ok(scorer);
                 }
@@ -212,15 +224,15 @@ async fn guarded(
 ) -> Result<Option<Score>, RecordedError> {
     let named = |problem: &str| format!("scorer `{}`: {problem}", scorer.label);
     match AssertUnwindSafe(scorer.score(state, state.expected.all(), roles)).catch_unwind().await {
-        Ok(result) => result.map_err(|error| RecordedError::new("scorer", &named(&error.0))),
-        Err(panic) => Err(RecordedError::new("panic", &named(panic_text(panic.as_ref())))),
+        Ok(result) => result.map_err(|error| RecordedError::new(FAILED, &named(&error.0))),
+        Err(panic) => Err(RecordedError::new(PANICKED, &named(panic_text(panic.as_ref())))),
     }
 }
 
-/// Makes the scorer `name` from its own parameters.
+/// Makes the scorer `name` from its own parameters; it stands at `place`.
 fn build(
-    name: &str,
-    parameters: &Map<String, Value>,
+    (name, parameters): (&str, &Map<String, Value>),
+    place: &ScorerPlace,
     context: &StepContext,
 ) -> Result<Box<dyn Scorer>, ParameterError> {
     Ok(match name {
@@ -233,11 +245,14 @@ fn build(
         "math" => Box::new(math::Math::new(&read(parameters)?)?),
         "f1" => Box::new(read::<f1::F1>(parameters)?),
         "model_graded" => Box::new(model_graded::ModelGraded::new(read(parameters)?)?),
-        "command" => Box::new(command::Command::new(read(parameters)?, context)?),
-        "multi" => Box::new(multi::Multi::new(read(parameters)?, context)?),
+        "command" => match &context.commands {
+            Commands::Host(host) => Box::new(command::Command::new(read(parameters)?, (host.clone(), &context.files))?),
+            Commands::Recorded(grades) => Box::new(Recorded::new(grades.clone(), place.clone())),
+        },
+        "multi" => Box::new(multi::Multi::new(read(parameters)?, place, context)?),
         "refusal" => Box::new(read::<refusal::Refusal>(parameters)?),
         "tool_call" => Box::new(read::<tool_call::ToolCallScorer>(parameters)?),
-        "switch" => Box::new(switch::Switch::new(read(parameters)?, context)?),
+        "switch" => Box::new(switch::Switch::new(read(parameters)?, place, context)?),
         name => return Err(unknown_name(StepKind::Scorer, name, SCORERS)),
     })
 }
@@ -420,7 +435,7 @@ mod tests {
                     other => json!(other),
                 };
                 let failure = scores(&spec, &state(&item(&gold), Message::assistant(reply.as_str()))).failure;
-                prop_assert_ne!(failure.map(|failure| failure.code), Some("panic".to_owned()));
+                prop_assert_ne!(failure.map(|failure| failure.code), Some(PANICKED.to_owned()));
             }
         }
 
@@ -431,7 +446,7 @@ mod tests {
             let reply = words.concat();
             for scorer in ["choice", "numeric", "refusal", "match", "exact"] {
                 let failure = scores(&json!(scorer), &state(&item("3"), Message::assistant(reply.as_str()))).failure;
-                prop_assert_ne!(failure.map(|failure| failure.code), Some("panic".to_owned()));
+                prop_assert_ne!(failure.map(|failure| failure.code), Some(PANICKED.to_owned()));
             }
         }
     }

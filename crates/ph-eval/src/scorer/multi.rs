@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::placed::PlacedScorer;
+use super::recorded::ScorerPlace;
 use super::{Scorer, ScorerError, Subject};
 use crate::parameters::ParameterError;
 use crate::role::RoleAsker;
@@ -43,16 +44,19 @@ pub(super) struct Multi {
 }
 
 impl Multi {
-    pub(super) fn new(parameters: MultiParameters, context: &StepContext) -> Result<Self, ParameterError> {
+    pub(super) fn new(
+        parameters: MultiParameters,
+        place: &ScorerPlace,
+        context: &StepContext,
+    ) -> Result<Self, ParameterError> {
         let wrong = |problem: String| ParameterError::of("scorers", problem);
         let mut scorers: Vec<PlacedScorer> = Vec::new();
         for spec in &parameters.scorers {
-            let scorer =
-                PlacedScorer::new(spec.name(), spec.parameters(), context).map_err(|error| ParameterError {
-                    parameter: Some("scorers".to_owned()),
-                    problem: format!("scorer `{}`: {}", spec.name(), error.problem),
-                    hint: error.hint,
-                })?;
+            let scorer = PlacedScorer::new(spec, place, context).map_err(|error| ParameterError {
+                parameter: Some("scorers".to_owned()),
+                problem: format!("scorer `{}`: {}", spec.name(), error.problem),
+                hint: error.hint,
+            })?;
             if scorers.iter().any(|earlier| earlier.label == scorer.label) {
                 return Err(ParameterError {
                     hint: Some("give one of them a `label`".to_owned()),

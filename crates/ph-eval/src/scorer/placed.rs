@@ -1,10 +1,11 @@
 //! A scorer in its place in a task: with the parameters that every scorer takes.
 
-use ph_record::{Sample, Score, ScoreValue};
+use ph_record::{Sample, Score, ScoreValue, ScorerSpec};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::recorded::ScorerPlace;
 use super::{Scorer, ScorerError, Subject, build};
 use crate::parameters::{ParameterError, read};
 use crate::role::RoleAsker;
@@ -35,20 +36,21 @@ pub(super) struct PlacedScorer {
 }
 
 impl PlacedScorer {
-    pub(super) fn new(
-        name: &str,
-        parameters: Map<String, Value>,
-        context: &StepContext,
-    ) -> Result<Self, ParameterError> {
+    /// A scorer of the task, or of the scorer at `around`.
+    pub(super) fn new(spec: &ScorerSpec, around: &ScorerPlace, context: &StepContext) -> Result<Self, ParameterError> {
+        let name = spec.name();
         let (common, own): (Map<_, _>, Map<_, _>) =
-            parameters.into_iter().partition(|(key, _)| COMMON.contains(&key.as_str()));
+            spec.parameters().into_iter().partition(|(key, _)| COMMON.contains(&key.as_str()));
         let common: Common = read(&common)?;
         let gold_field = common.against.map(|against| gold_field(&against)).transpose()?;
         let label = common.label.unwrap_or_else(|| name.to_owned());
         if label.is_empty() {
             return Err(ParameterError::of("label", "a label is not empty"));
         }
-        Ok(Self { label, gold_field, only: common.only, invert: common.invert, scorer: build(name, &own, context)? })
+        let labels = around.labels.iter().chain([&label]).cloned().collect();
+        let place = ScorerPlace { labels, inverts: common.invert };
+        let scorer = build((name, &own), &place, context)?;
+        Ok(Self { label, gold_field, only: common.only, invert: common.invert, scorer })
     }
 
     /// Whether it can judge this item, or does not have to.
@@ -133,7 +135,7 @@ fn gold_in(metadata: &Map<String, Value>, field: &str) -> Result<Vec<String>, Sc
     }
 }
 
-fn inverted(value: &ScoreValue) -> Result<ScoreValue, ScorerError> {
+pub(super) fn inverted(value: &ScoreValue) -> Result<ScoreValue, ScorerError> {
     match value {
         ScoreValue::Bool(flag) => Ok(ScoreValue::Bool(!flag)),
         ScoreValue::Number(number) => Ok(ScoreValue::Number(1.0 - number)),

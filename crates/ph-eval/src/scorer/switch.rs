@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::recorded::ScorerPlace;
 use super::{Scorer, ScorerError, Subject, build};
 use crate::parameters::{ParameterError, list};
 use crate::role::RoleAsker;
@@ -30,36 +31,32 @@ pub(super) struct Switch {
 }
 
 impl Switch {
-    pub(super) fn new(parameters: SwitchParameters, context: &StepContext) -> Result<Self, ParameterError> {
+    pub(super) fn new(
+        parameters: SwitchParameters,
+        place: &ScorerPlace,
+        context: &StepContext,
+    ) -> Result<Self, ParameterError> {
         if parameters.cases.is_empty() {
             return Err(ParameterError::of("cases", "there is no case"));
         }
-        let make =
-            |(case, spec): (String, ScorerSpec)| Ok((case.clone(), case_scorer("cases", (&case, &spec), context)?));
-        let cases = parameters.cases.into_iter().map(make).collect::<Result<_, _>>()?;
-        let default = parameters.default.map(|spec| case_scorer("default", ("default", &spec), context)).transpose()?;
+        let scorer = |parameter: &str, (case, spec): (&str, &ScorerSpec)| {
+            build((spec.name(), &spec.parameters()), place, context).map_err(|error| ParameterError {
+                parameter: Some(parameter.to_owned()),
+                problem: format!("case `{case}`: scorer `{}`: {}", spec.name(), error.problem),
+                hint: error.hint,
+            })
+        };
+        let case = |(case, spec): (String, ScorerSpec)| Ok((case.clone(), scorer("cases", (&case, &spec))?));
+        let cases = parameters.cases.into_iter().map(case).collect::<Result<_, _>>()?;
+        let default = parameters.default.map(|spec| scorer("default", ("default", &spec))).transpose()?;
         Ok(Self { on: parameters.on, cases, default })
     }
-}
-
-fn case_scorer(
-    parameter: &str,
-    (case, spec): (&str, &ScorerSpec),
-    context: &StepContext,
-) -> Result<Box<dyn Scorer>, ParameterError> {
-    build(spec.name(), &spec.parameters(), context).map_err(|error| ParameterError {
-        parameter: Some(parameter.to_owned()),
-        problem: format!("case `{case}`: scorer `{}`: {}", spec.name(), error.problem),
-        hint: error.hint,
-    })
 }
 
 #[async_trait]
 impl Scorer for Switch {
     fn judges(&self, subject: &Subject<'_>) -> bool {
-        let value = subject.state.metadata.get(&self.on).map(plain);
-        let scorer = value.as_ref().and_then(|value| self.cases.get(value)).or(self.default.as_ref());
-        scorer.is_none_or(|scorer| scorer.judges(subject))
+        self.case(&subject.state.metadata).map_or(true, |scorer| scorer.judges(subject))
     }
 
     async fn score(&self, subject: &Subject<'_>, roles: &mut RoleAsker<'_>) -> Result<Score, ScorerError> {

@@ -42,16 +42,9 @@ pub(super) struct MultipleChoice {
 
 impl MultipleChoice {
     pub(super) fn new(parameters: &MultipleChoiceParameters, generate_follows: bool) -> Result<Self, ParameterError> {
-        let wrong = |problem: String| ParameterError::of("template", problem);
-        let template = Template::parse(parameters.template.as_deref().unwrap_or(TEMPLATE)).map_err(wrong)?;
-        for place in ["question", "choices"] {
-            if !template.names().any(|name| name == place) {
-                return Err(wrong(format!("the template does not contain `{{{place}}}`")));
-            }
-        }
-        if let Some(unknown) = template.names().find(|name| !matches!(*name, "question" | "choices" | "letters")) {
-            return Err(wrong(format!("`{{{unknown}}}` is not `{{question}}`, `{{choices}}` or `{{letters}}`")));
-        }
+        let text = parameters.template.as_deref().unwrap_or(TEMPLATE);
+        let known = ["question", "choices", "letters"];
+        let template = Template::with_places(text, ("template", &known[..2]), &known)?;
         Ok(Self { shuffle: parameters.shuffle, template, generate_follows })
     }
 

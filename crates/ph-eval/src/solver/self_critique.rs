@@ -57,7 +57,7 @@ impl SelfCritique {
     }
 
     /// What the critic says; the target is asked apart from the conversation, so that it judges the answer alone.
-    async fn criticise(&self, text: String, state: &mut SampleState, generate: &mut Generate) -> Result<String, Stop> {
+    async fn criticise(&self, text: String, state: &SampleState, generate: &mut Generate) -> Result<String, Stop> {
         let messages = vec![Message::user(text)];
         match &self.role {
             Some(role) => {
@@ -65,12 +65,10 @@ impl SelfCritique {
                 reply.map(|reply| reply.message.text()).map_err(|failure| Stop::Failed(failure.to_string()))
             }
             None => {
-                let (conversation, answer) = (std::mem::replace(&mut state.messages, messages), state.output.clone());
-                let tools = std::mem::take(&mut state.tools);
-                let called = generate.call(state).await;
-                (state.messages, state.tools) = (conversation, tools);
-                let critique = std::mem::replace(&mut state.output, answer);
-                called.map(|()| critique.map(|output| output.message.text()).unwrap_or_default())
+                // On a state of its own: whatever ends it, the time too, the sample's conversation stays as it is.
+                let mut apart = SampleState { messages, tools: Vec::new(), ..state.clone() };
+                generate.call(&mut apart).await?;
+                Ok(apart.reply())
             }
         }
     }

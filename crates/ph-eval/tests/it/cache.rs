@@ -3,13 +3,17 @@ use std::sync::Arc;
 
 use ph_base::{Digest, Timestamp};
 use ph_eval::cache::{CachedReply, cache_key};
-use ph_eval::{Budget, CacheCounts, CacheMode, CachedModel, Prune, ResponseCache, RunRequest, Spending};
+use ph_eval::{
+    Budget, CacheCounts, CacheMode, CachedModel, Prune, ResponseCache, RoleModel, Roles, RunRequest, Spending,
+};
 use ph_model::{ModelApi, ModelError, ModelErrorKind, ModelOutput, ModelRequest, StopReason};
 use ph_record::event::{KnownEvent, ModelEvent};
 use ph_record::{SampleRecord, TaskSource};
 use ph_testkit::FixedClock;
 
-use crate::fixture::{Fake, Kept, counting_task, last_word, output, request, run_kept};
+use crate::fixture::{Fake, Kept, counting_task, last_word, output, request, run_kept, task};
+use crate::replay::{assert_equal, recorded, replayed};
+use crate::roles::mark;
 
 const BIG: u64 = 1 << 30;
 
@@ -132,6 +136,37 @@ async fn what_comes_from_the_cache_is_free_even_where_the_budget_is_spent() {
     let kept = run_cached((&cache, CacheMode::ReadWrite), &model, |request| RunRequest { meter, ..request }).await;
     assert!(kept.records().iter().all(|record| record.ending.name() == "completed"));
     assert_eq!((kept.records().len(), budget.spent().amount(), budget.is_ended()), (6, 0, false));
+}
+
+#[tokio::test]
+async fn graders_are_served_from_it_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = open(folder.path(), BIG);
+    let grader = Fake::new(|request| Ok(output(format!("Right.\nGRADE {}: C", mark(request)))));
+    let toml = "name = \"t\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\"]\n\
+                scorer = [{ name = \"model_graded\", votes = 2 }]\n";
+    let items = "{\"id\":\"a\",\"input\":\"say 1\",\"target\":\"1\"}\n";
+    let table =
+        "as_of = 2026-01-01\ncurrency = \"USD\"\n[[price]]\nmodel = \"g\"\ninput = 1\noutput = 2\nsource = \"s\"\n";
+    let prices = ph_eval::Prices::new(vec![ph_eval::PriceTable::read("p", table).unwrap()]);
+    let spending = Spending { prices, ..Spending::default() };
+    let mut costs = Vec::new();
+    for _ in 0..2 {
+        let clock = Arc::new(FixedClock::at(Timestamp(5_000)));
+        let model = Arc::new(CachedModel::new(grader.clone(), (cache.clone(), CacheMode::ReadWrite), clock));
+        let mut roles = Roles::default();
+        roles.bind("grader", RoleModel { model, meter: spending.meter("g") });
+        let request = RunRequest { roles, ..request(task(toml, items), Fake::echo()) };
+        let parent = tempfile::tempdir().unwrap();
+        let (dir, manifest) = recorded(&parent.path().join("runs"), request).await;
+        let record = dir.records().unwrap().next().unwrap().unwrap();
+        assert_eq!((record.ending.name(), record.roles["grader"].calls), ("completed", 2));
+        assert_eq!(record.roles["grader"].usage.input_tokens, 6, "tokens count as they did");
+        assert_eq!((grader.calls(), call(&record).cache.is_some()), (2, !costs.is_empty()));
+        costs.push(record.roles["grader"].cost.unwrap().micros);
+        assert_equal(&replayed(&dir, &parent.path().join("again"), None).await, &manifest);
+    }
+    assert_eq!(costs, [14, 0]);
 }
 
 #[tokio::test]

@@ -50,7 +50,7 @@ for line in sys.stdin:
         sys.exit(0)
 "#;
 
-fn write(folder: &Path, words: &[&str], more: &str) {
+pub(crate) fn write(folder: &Path, words: &[&str], more: &str) {
     let item =
         |(k, word): (usize, &&str)| format!("{{\"id\":\"{k:02}\",\"input\":\"{word} {k}\",\"target\":\"{k}\"}}\n");
     std::fs::write(folder.join("items.jsonl"), words.iter().enumerate().map(item).collect::<String>()).unwrap();

@@ -1,4 +1,4 @@
-use ph_eval::{NoGenerators, load_task};
+use ph_eval::{NoGenerators, TaskPlace, load_task};
 use ph_record::{Sample, SourceOptions, TaskSource, TaskSourceError};
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -164,4 +164,39 @@ proptest! {
             }
         }
     }
+}
+
+/// A file of a million items of which one is bad: its line is named, nothing is sent, or everything else goes on.
+#[test]
+fn one_bad_line_of_a_million_is_named() {
+    use std::io::Write as _;
+
+    const LINES: usize = 1_000_000;
+    const BAD: usize = 777_777;
+    let folder = tempfile::tempdir().unwrap();
+    let mut file = std::io::BufWriter::new(std::fs::File::create(folder.path().join("items.jsonl")).unwrap());
+    for line in 1..=LINES {
+        match line {
+            BAD => writeln!(file, "{{\"id\": \"{line}\", \"input\"").unwrap(),
+            _ => writeln!(file, "{{\"id\":\"{line}\",\"input\":\"x\",\"target\":\"y\"}}").unwrap(),
+        }
+    }
+    file.into_inner().unwrap().sync_all().unwrap();
+    let load = |dataset: &str| {
+        let spec = format!("name = \"t\"\ndataset = {dataset}\nsolver = [\"generate\"]\nscorer = [\"exact\"]\n");
+        std::fs::write(folder.path().join("task.toml"), spec).unwrap();
+        load_task(&TaskPlace::Disk(folder.path().to_owned()), &NoGenerators)
+    };
+    let options = SourceOptions { seed: 1, limit: None };
+    let said = match load("\"items.jsonl\"") {
+        Ok(task) => task.digest(&options).unwrap_err().to_string(),
+        Err(error) => error.to_string(),
+    };
+    assert!(said.contains(&format!("items.jsonl:{BAD}:")), "{said}");
+    let task = load("{ file = \"items.jsonl\", skip_bad = true }").unwrap();
+    let skipped = task.skipped(&options).unwrap().unwrap();
+    assert_eq!(skipped.count, 1);
+    assert!(skipped.first[0].contains(&format!("items.jsonl:{BAD}:")), "{:?}", skipped.first);
+    let round = task.open(&options).unwrap().next_round().unwrap().unwrap();
+    assert_eq!(round.filter(Result::is_ok).count(), LINES - 1);
 }

@@ -150,6 +150,33 @@ async fn time_ends_a_sample() {
     assert_eq!(begun, ended, "every span is closed");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_sample_s_time_is_not_what_it_waits_for_its_turn() {
+    let toml = "name = \"count\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\"]\nscorer = [\"match\"]\n\
+                limits = { time_seconds = 2 }\n";
+    let items: String =
+        (1..=40).map(|k| format!("{{\"id\":\"item-{k}\",\"input\":\"say {k}\",\"target\":\"{k}\"}}\n")).collect();
+    let failed = AtomicUsize::new(0);
+    let model = Fake::new(move |request| match failed.fetch_add(1, Ordering::SeqCst) {
+        0 => Err(ModelError { retry_after_ms: Some(30_000), ..ModelError::new(ModelErrorKind::RateLimited, "later") }),
+        _ => Ok(output(last_word(request))),
+    });
+    let limits = ph_record::RunLimits { requests_per_minute: Some(30), ..ph_record::RunLimits::connections(40) };
+    let door =
+        ph_eval::Door::new(model.clone(), limits, ph_eval::RetryPolicy::default(), Arc::new(crate::fixture::Frozen));
+    let (manifest, _) = run_kept(RunRequest { door, ..request(task(toml, &items), model) }).await;
+    assert_eq!(manifest.unwrap().endings.into_iter().collect::<Vec<_>>(), [("completed".to_owned(), 40)]);
+}
+
+#[tokio::test]
+async fn a_panic_on_the_way_to_an_endpoint_is_not_the_model_s_failure() {
+    let model = Fake::at("openai/m", |_| panic!("a codec"));
+    let (_, kept) = run_kept(request(counting_task(1), model)).await;
+    let record = kept.records()[0].clone();
+    assert_eq!(record.ending.name(), "grader error", "{:?}", record.ending);
+    assert!(record.ending.error().unwrap().message.contains("a codec"));
+}
+
 #[tokio::test]
 async fn a_panic_ends_its_sample_and_no_other() {
     let model = Fake::new(|request| {

@@ -51,9 +51,17 @@ impl Fake {
     pub(crate) fn new(
         script: impl Fn(&ModelRequest) -> Result<ModelOutput, ModelError> + Send + Sync + 'static,
     ) -> Arc<Self> {
+        Self::at("reference/fake", script)
+    }
+
+    /// The same as a target of this name.
+    pub(crate) fn at(
+        target: &str,
+        script: impl Fn(&ModelRequest) -> Result<ModelOutput, ModelError> + Send + Sync + 'static,
+    ) -> Arc<Self> {
         let zero = || AtomicUsize::new(0);
         Arc::new(Self {
-            target: TargetName::Reference("fake".to_owned()),
+            target: target.parse().unwrap(),
             script: Box::new(script),
             calls: zero(),
             under_way: zero(),
@@ -179,6 +187,7 @@ pub(crate) fn request(task: Arc<dyn TaskSource>, model: Arc<dyn ModelApi>) -> Ru
         earlier: None,
         sandbox_retries: 0,
         chain: None,
+        context: None,
         tuning: None,
         meter: ph_eval::Meter::default(),
         roles: ph_eval::Roles::default(),

@@ -10,6 +10,8 @@ mod dataset_table;
 mod engine;
 mod fixture;
 mod replay;
+mod replay_outside;
+mod rescore;
 mod resume;
 mod roles;
 mod run_dir;

@@ -96,25 +96,25 @@ fn items() -> String {
 }
 
 /// Records a run in `runs`; returns its directory and final manifest.
-async fn recorded(runs: &Path, request: RunRequest) -> (RunDir, RunManifest) {
+pub(crate) async fn recorded(runs: &Path, request: RunRequest) -> (RunDir, RunManifest) {
     let dir = RunDir::create(runs, &request.id).unwrap();
     let recorders: Vec<Box<dyn Recorder>> = vec![Box::new(JournalRecorder::new(dir.clone()).unwrap())];
     let manifest = run(request, recorders, &mut []).await.unwrap();
     (dir, manifest)
 }
 
-fn scripted(task: Arc<dyn TaskSource>) -> RunRequest {
+pub(crate) fn scripted(task: Arc<dyn TaskSource>) -> RunRequest {
     let clock = Arc::new(FixedClock::at(Timestamp(1_795_333_411_250)));
     let model = Arc::new(Scripted(TargetName::Reference("scripted".to_owned())));
     RunRequest { door: Door::plain(model.clone(), 8, clock.clone()), clock, ..request(task, model) }
 }
 
-async fn replayed(source: &RunDir, out: &Path, task: Option<Arc<dyn TaskSource>>) -> Replayed {
+pub(crate) async fn replayed(source: &RunDir, out: &Path, task: Option<Arc<dyn TaskSource>>) -> Replayed {
     let request = ReplayRequest { source, runs: out, task, log: None };
     replay(&request).await.unwrap_or_else(|error| panic!("{error}: {:?}", std::error::Error::source(&error)))
 }
 
-fn assert_equal(replayed: &Replayed, manifest: &RunManifest) {
+pub(crate) fn assert_equal(replayed: &Replayed, manifest: &RunManifest) {
     assert!(replayed.equal, "{:#?}", replayed.divergences);
     assert_eq!((replayed.samples, replayed.compared), (manifest.samples, Compared::Bytes));
 }
@@ -167,7 +167,10 @@ async fn a_budget_ends_a_replay_where_it_ended_the_run() {
         let spending = Spending { prices, budget: Some(Arc::new(Budget::new(limit))) };
         let meter = spending.meter("reference/scripted");
         let runs = parent.path().join(number.to_string());
-        let (dir, manifest) = recorded(&runs, RunRequest { meter, ..scripted(counting_task(40)) }).await;
+        let twice = "name = \"twice\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\", \"generate\"]\nscorer = [\"match\"]\n";
+        let items: String =
+            (1..=40).map(|k| format!("{{\"id\":\"item-{k}\",\"input\":\"say {k}\",\"target\":\"{k}\"}}\n")).collect();
+        let (dir, manifest) = recorded(&runs, RunRequest { meter, ..scripted(task(twice, &items)) }).await;
         assert_eq!(manifest.status, RunStatus::Cancelled);
         assert!(manifest.is_ended_by_budget() && manifest.endings.contains_key("limit"), "{manifest:?}");
         assert_equal(&replayed(&dir, &runs.join("again"), None).await, &manifest);
@@ -210,8 +213,17 @@ async fn shuffled_choices_come_back_in_their_order() {
 
 /// The run in `dir` once more in `runs`, with records changed on the way.
 fn tampered(dir: &RunDir, runs: &Path, change: impl Fn(&mut SampleRecord)) -> RunDir {
+    forged((dir, &dir.manifest().unwrap()), runs, change)
+}
+
+/// The same under another manifest.
+pub(crate) fn forged(
+    (dir, manifest): (&RunDir, &RunManifest),
+    runs: &Path,
+    change: impl Fn(&mut SampleRecord),
+) -> RunDir {
     let copy = RunDir::create(runs, &run_id()).unwrap();
-    let manifest = Arc::new(dir.manifest().unwrap());
+    let manifest = Arc::new(manifest.clone());
     let mut journal = JournalRecorder::new(copy.clone()).unwrap();
     journal.record(&RunEvent::RunStarted(manifest.clone())).unwrap();
     for record in dir.records().unwrap() {
@@ -235,7 +247,7 @@ fn calls(record: &mut SampleRecord) -> Vec<&mut ph_record::event::ModelEvent> {
     events.collect()
 }
 
-async fn recorded_count(parent: &Path) -> RunDir {
+pub(crate) async fn recorded_count(parent: &Path) -> RunDir {
     recorded(&parent.join("runs"), scripted(counting_task(5))).await.0
 }
 

@@ -9,14 +9,14 @@ use async_trait::async_trait;
 use ph_base::FileLayer;
 use ph_eval::solver::Solver;
 use ph_eval::{
-    Again, Disk, Earlier, Generate, JournalRecorder, Reporter, RunDir, RunError, RunRequest, SampleState, SolverChain,
-    Stop, run,
+    Again, Budget, Disk, Earlier, Generate, JournalRecorder, Prices, Reporter, RunDir, RunError, RunRequest,
+    SampleState, SolverChain, Spending, Stop, run,
 };
 use ph_model::{ModelError, ModelErrorKind};
-use ph_record::{Ending, Recorder, RunEvent, RunManifest, RunStatus, SampleRecord};
+use ph_record::{BudgetLimit, Ending, RecordError, Recorder, RunEvent, RunManifest, RunStatus, SampleRecord};
 use ph_testkit::LosingFiles;
 
-use crate::fixture::{Fake, counting_task, door, last_word, output, request, run_id};
+use crate::fixture::{Fake, counting_task, door, last_word, output, request, run_id, task};
 
 const SAMPLES: usize = 40;
 const CONNECTIONS: u32 = 4;
@@ -66,10 +66,10 @@ async fn first_life(parent: &Path, files: &LosingFiles, at_call: impl Fn(u64) + 
 }
 
 /// Goes on until the end with files that lose nothing.
-async fn next_life(dir: &RunDir, again: Again, model: Arc<Fake>) -> Result<RunManifest, RunError> {
+pub(crate) async fn next_life(dir: &RunDir, again: Again, model: Arc<Fake>) -> Result<RunManifest, RunError> {
     let (journal, _) = JournalRecorder::going_on(dir.clone(), Arc::new(Disk)).unwrap();
     // A run whose first file was not written yet begins anew.
-    let earlier = dir.manifest().ok().map(|manifest| (manifest, Earlier { dir: dir.clone(), again }));
+    let earlier = dir.manifest().ok().map(|manifest| (manifest, Earlier { dir: dir.clone(), again, budget: None }));
     let request =
         RunRequest { door: door(model.clone(), CONNECTIONS), earlier, ..request(counting_task(SAMPLES), model) };
     run(request, vec![Box::new(journal)], &mut []).await
@@ -160,7 +160,7 @@ async fn a_run_that_is_cut_off_again_and_again_comes_to_its_end() {
         let Ok((journal, _)) = JournalRecorder::going_on(dir.clone(), layer) else { continue };
         let model = counted(&Arc::default(), |_| {});
         let manifest = dir.manifest().unwrap();
-        let earlier = Some((manifest, Earlier { dir: dir.clone(), again: Again::AccessCut }));
+        let earlier = Some((manifest, Earlier { dir: dir.clone(), again: Again::AccessCut, budget: None }));
         let request =
             RunRequest { door: door(model.clone(), CONNECTIONS), earlier, ..request(counting_task(SAMPLES), model) };
         let _ = run(request, vec![Box::new(journal)], &mut []).await;
@@ -171,7 +171,7 @@ async fn a_run_that_is_cut_off_again_and_again_comes_to_its_end() {
 }
 
 /// A run of which some samples failed, in each of the ways that a call can.
-async fn with_failures(parent: &Path) -> RunDir {
+pub(crate) async fn with_failures(parent: &Path) -> RunDir {
     let model = Fake::new(|request| match last_word(request).as_str() {
         "3" => Err(ModelError::new(ModelErrorKind::AccessCut, "cut")),
         "5" => Err(ModelError::new(ModelErrorKind::Overloaded, "busy")),
@@ -199,10 +199,72 @@ async fn what_was_cut_is_asked_again_and_errors_where_that_is_wanted() {
             assert_eq!((record.attempt, &record.ending), (2, &Ending::Completed));
             let earlier = &record.earlier_attempts[0];
             assert_eq!((earlier.attempt, earlier.ending.error().is_some()), (1, true));
+            assert!(!earlier.events.is_empty(), "the transcript of the attempt before is kept");
         }
         let failed = manifest.endings.iter().filter(|(name, _)| *name != "completed").map(|(_, count)| count);
         assert_eq!(failed.sum::<u64>(), 3 - wanted.len() as u64);
     }
+}
+
+#[tokio::test]
+async fn what_a_budget_kept_from_being_asked_is_asked_once_there_is_more() {
+    let toml =
+        "name = \"twice\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\", \"generate\"]\nscorer = [\"match\"]\n";
+    let items: String =
+        (1..=9).map(|k| format!("{{\"id\":\"item-{k}\",\"input\":\"say {k}\",\"target\":\"1\"}}\n")).collect();
+    let twice = || task(toml, &items);
+    let model = || Fake::new(|_| Ok(output("1")));
+    let budget = |tokens: u64| Spending {
+        prices: Prices::default(),
+        budget: Some(Arc::new(Budget::new(BudgetLimit::Tokens(tokens)))),
+    };
+    let parent = tempfile::tempdir().unwrap();
+    let dir = RunDir::create(parent.path(), &run_id()).unwrap();
+    let journal = JournalRecorder::new(dir.clone()).unwrap();
+    let meter = budget(44).meter("reference/fake");
+    let first = RunRequest { meter, ..request(twice(), model()) };
+    let first = run(first, vec![Box::new(journal)], &mut []).await.unwrap();
+    assert!(first.is_ended_by_budget() && first.samples < 9, "{first:?}");
+    let (journal, _) = JournalRecorder::going_on(dir.clone(), Arc::new(Disk)).unwrap();
+    let limit = first.budget.map(|used| used.limit);
+    let earlier = Earlier { dir: dir.clone(), again: Again::AccessCut, budget: limit };
+    let (more, asked) = (budget(10_000), model());
+    let meter = more.meter("reference/fake");
+    let request = RunRequest { meter, earlier: Some((first.clone(), earlier)), ..request(twice(), asked.clone()) };
+    let done = run(request, vec![Box::new(journal)], &mut []).await.unwrap();
+    assert_eq!((done.status, done.samples, done.endings["completed"]), (RunStatus::Success, 9, 9));
+    let records = records(&dir);
+    let again: Vec<_> = records.iter().filter(|record| !record.earlier_attempts.is_empty()).collect();
+    assert_eq!(again.len() as u64, first.endings.get("limit").copied().unwrap_or(0), "those that were under way");
+    assert!(!again.is_empty(), "{:?}", first.endings);
+    // Whatever was paid for counts: two calls of five tokens a sample, and those of the attempts before.
+    let paid: u64 = records.iter().map(|record| record.usage_of_all_attempts().total_tokens()).sum();
+    assert!(paid > 90, "{paid}");
+    assert_eq!((done.usage.total_tokens(), more.budget.unwrap().spent().amount()), (paid, paid));
+}
+
+#[tokio::test]
+async fn a_journal_that_is_damaged_ends_the_run_though_its_end_cannot_be_kept() {
+    struct FailsAtTheEnd;
+    impl Recorder for FailsAtTheEnd {
+        fn record(&mut self, event: &RunEvent) -> Result<(), RecordError> {
+            match event {
+                RunEvent::RunFinished(_) => Err(RecordError { place: "logs".to_owned(), source: "damaged".into() }),
+                _ => Ok(()),
+            }
+        }
+    }
+    let parent = tempfile::tempdir().unwrap();
+    let dir = with_failures(parent.path()).await;
+    std::fs::write(dir.path().join("journal/000000.seg"), b"not a segment").unwrap();
+    let earlier = Earlier { dir: dir.clone(), again: Again::AccessCut, budget: None };
+    let request = RunRequest {
+        earlier: Some((dir.manifest().unwrap(), earlier)),
+        ..request(counting_task(SAMPLES), Fake::echo())
+    };
+    let ended = run(request, vec![Box::new(FailsAtTheEnd)], &mut []);
+    let ended = tokio::time::timeout(std::time::Duration::from_secs(20), ended).await.expect("it ends");
+    assert!(matches!(ended, Err(RunError::Earlier { .. })), "{ended:?}");
 }
 
 /// Its sandbox fails the first `times` times that an item is tried. A mock: the sandbox is made later.

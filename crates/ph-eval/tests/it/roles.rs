@@ -31,7 +31,7 @@ async fn run(task: Arc<dyn TaskSource>, target: Arc<dyn ModelApi>, roles: Roles)
 }
 
 /// The mark that a grader's request carries.
-fn mark(request: &ModelRequest) -> String {
+pub(crate) fn mark(request: &ModelRequest) -> String {
     let text = request.messages[0].text();
     let at = text.rfind("\nGRADE ").unwrap() + "\nGRADE ".len();
     text[at..].split(':').next().unwrap().to_owned()

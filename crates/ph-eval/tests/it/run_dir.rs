@@ -186,6 +186,47 @@ async fn the_log_of_a_run_holds_its_records() {
 }
 
 #[tokio::test]
+async fn a_run_in_several_files_is_imported_file_by_file() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = recorded(&parent.path().join("runs"), u64::MAX).await;
+    let manifest = dir.manifest().unwrap();
+    let whole = ph_evallog::EvalLog::open(&dir.path().join("log-000.eval")).unwrap();
+    let records: Vec<_> = dir.records().unwrap().map(Result::unwrap).collect();
+    let target = manifest.target.to_string();
+    let mut runs = Vec::new();
+    for (number, half) in whole.samples().unwrap().chunks(SAMPLES / 2).enumerate() {
+        let path = parent.path().join(format!("part-{number}.eval"));
+        let mut log = ph_evallog::LogWriter::create(&path, ph_evallog::start_json(&manifest, "test 1")).unwrap();
+        for place in half {
+            let record = records.iter().find(|record| record.sample == place.id).unwrap();
+            let name = ph_evallog::entry_name(&place.id, place.epoch);
+            log.sample(&name, &whole.packed_at(place).unwrap().unwrap(), record, &target).unwrap();
+        }
+        log.finish(&manifest).unwrap();
+        let import = |into: &str| {
+            let runs = parent.path().join(into);
+            ph_eval::import_log(&ph_eval::ImportRequest { log: &path, runs: &runs, limits: Default::default() })
+        };
+        let imported = import("again").unwrap();
+        assert_eq!(imported.samples, half.len() as u64);
+        let lacks = imported.origin.clone().unwrap().lacks;
+        assert_eq!(lacks, ["the rest of its run: 3 of 6 samples are here, and the usage is that of all"]);
+        assert_eq!(import("elsewhere").unwrap().id, imported.id, "the same log is the same run");
+        assert!(import("again").is_err());
+        runs.push(imported.id);
+    }
+    assert!(runs[0] != runs[1] && !runs.contains(&manifest.id));
+    let again = RunDir::open(parent.path().join("again").join(runs[1].to_string())).unwrap();
+    let read: Vec<_> = again.records().unwrap().map(Result::unwrap).collect();
+    assert!(read.iter().all(|record| record.run == runs[1]) && read.len() == SAMPLES / 2);
+    // What becomes of a part is a whole run, whose log keeps its id.
+    let log = again.path().join("log-000.eval");
+    let third = parent.path().join("third");
+    let request = ph_eval::ImportRequest { log: &log, runs: &third, limits: Default::default() };
+    assert_eq!(ph_eval::import_log(&request).unwrap().id, runs[1]);
+}
+
+#[tokio::test]
 async fn replies_are_scored_again_without_the_model() {
     let parent = tempfile::tempdir().unwrap();
     let dir = recorded(&parent.path().join("runs"), u64::MAX).await;

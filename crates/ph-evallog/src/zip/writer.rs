@@ -38,7 +38,7 @@ impl<W: Write> ZipWriter<W> {
     /// # Errors
     /// [`io::Error`] where it cannot be written, or the name is longer than the format allows (65,535 bytes).
     pub fn add(&mut self, name: &str, entry: &PackedEntry<'_>) -> io::Result<()> {
-        self.add_from(name, entry, &mut &*entry.payload)
+        self.add_spooled(name, entry.payload.len() as u64, entry, &*entry.payload)
     }
 
     /// Adds an entry whose payload is read from `payload`; `entry.payload` is not looked at, and `payload` must have
@@ -47,20 +47,6 @@ impl<W: Write> ZipWriter<W> {
     /// # Errors
     /// [`io::Error`] as [`Self::add`], or where `payload` ends early.
     pub fn add_spooled(
-        &mut self,
-        name: &str,
-        packed: u64,
-        entry: &PackedEntry<'_>,
-        payload: impl Read,
-    ) -> io::Result<()> {
-        self.add_sized(name, packed, entry, payload)
-    }
-
-    fn add_from(&mut self, name: &str, entry: &PackedEntry<'_>, payload: &mut impl Read) -> io::Result<()> {
-        self.add_sized(name, entry.payload.len() as u64, entry, payload)
-    }
-
-    fn add_sized(
         &mut self,
         name: &str,
         packed: u64,

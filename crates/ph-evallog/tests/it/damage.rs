@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use ph_evallog::spool::Spool;
 use ph_evallog::zip::{Method, ZipWriter};
-use ph_evallog::{EvalLog, PackedEntry, Packer, ReadLimits, SampleSummary};
+use ph_evallog::{EvalLog, PackedEntry, Packer, ReadLimits, SampleContext, SampleSummary, import_header, sample_in};
 use proptest::prelude::*;
 
 use crate::corpus::eval_log;
@@ -120,6 +120,57 @@ fn what_is_no_log_is_refused_in_words() {
     check(&other, "without `header.json` and `_journal/start.json`");
     let error = EvalLog::open(&folder.path().join("none.eval")).unwrap_err().to_string();
     assert!(error.contains("none.eval"), "{error}");
+}
+
+#[test]
+fn a_sample_of_json_without_epoch_is_an_error_as_in_an_archive() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("odd.json");
+    for odd in [r#"{"id":"b"}"#, r#"{"id":"b","epoch":"1"}"#, r#"{"id":"b","epoch":-1}"#, r#"{"epoch":1}"#, "7"] {
+        std::fs::write(&path, format!(r#"{{"eval":{{"task":"t"}},"samples":[{},{odd}]}}"#, sample("x"))).unwrap();
+        let log = EvalLog::open(&path).unwrap();
+        let error = log.samples().unwrap_err().to_string();
+        assert!(error.contains("odd.json") && error.contains("`samples[1]`") && error.contains("`epoch`"), "{error}");
+        assert_eq!(log.sample("a", 1).unwrap()["metadata"]["answer"], "x");
+    }
+}
+
+#[test]
+fn a_sample_is_found_by_the_id_that_it_is_listed_under() {
+    let folder = tempfile::tempdir().unwrap();
+    for id in ["a//b", "a\\b", "a\nb", ".."] {
+        let (name, document) = (format!("samples/{id}_epoch_1.json"), sample("x"));
+        let log = EvalLog::open(&archive(folder.path(), &[(&name, stored(&document))])).unwrap();
+        assert_eq!(log.samples().unwrap()[0].id, id);
+        assert_eq!(log.sample(id, 1).unwrap()["metadata"]["answer"], "x", "{id:?}");
+        assert!(log.sample(id, 2).is_err());
+    }
+}
+
+#[test]
+fn an_old_log_of_one_scorer_keeps_its_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("old.json");
+    let old = r#"{"version":2,"status":"success","eval":{"task":"t","model":"hf/m"},
+        "results":{"scorer":{"name":"match","params":{}},"metrics":{"accuracy":{"name":"accuracy","value":1.0}}},
+        "samples":[{"id":1,"epoch":1,"input":"q","target":"t","score":{"value":"C","answer":"t"}}]}"#;
+    std::fs::write(&path, old).unwrap();
+    let log = EvalLog::open(&path).unwrap();
+    let header = log.header().unwrap();
+    assert_eq!(header.value["results"]["scores"][0]["metrics"]["accuracy"]["value"], 1.0);
+    assert!(header.value.get("samples").is_none());
+    let imported = import_header(&header, &ph_base::Digest::of(b"")).unwrap();
+    assert_eq!(imported.manifest.task.scorer[0].name(), "match");
+    let context = SampleContext { run: imported.manifest.id, task: "t".to_owned() };
+    let record = sample_in(log.sample("1", 1).unwrap(), &context).unwrap();
+    assert_eq!(record.scores["match"].value.as_number(), Some(1.0));
+    let mut scores = Vec::new();
+    let each = |summary: &[u8]| {
+        scores.extend(SampleSummary::parse(summary).unwrap().scores().map(|(name, score)| (name.to_owned(), score)));
+        Ok(())
+    };
+    log.summaries(each).unwrap();
+    assert_eq!(scores, [("match".to_owned(), Some(1.0))]);
 }
 
 #[test]

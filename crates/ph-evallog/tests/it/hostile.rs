@@ -138,6 +138,28 @@ fn pieces_that_are_small_one_by_one_are_bounded_together() {
 }
 
 #[test]
+fn values_that_take_far_more_memory_than_their_bytes_are_refused() {
+    const VALUES_MAX: usize = 32 << 20;
+    let folder = tempfile::tempdir().unwrap();
+    let zeros = |count: usize| format!("[{}0]", "0,".repeat(count));
+    let check = |entries: &[(&str, PackedEntry<'_>)], id: &str, wanted: &str| {
+        let error = EvalLog::open(&archive(folder.path(), entries)).unwrap().sample(id, 1).unwrap_err().to_string();
+        assert!(error.contains(wanted) && error.contains("more than 33554432 values"), "{error}");
+    };
+    let whole = format!(r#"{{"id":"a","epoch":1,"metadata":{}}}"#, zeros(VALUES_MAX));
+    check(&[(NAME, stored(&whole))], "a", NAME);
+    // Each piece alone may be read.
+    let half = zeros(VALUES_MAX / 2);
+    let pieces = ["samples/b_epoch_1/events/0.json", "samples/b_epoch_1/messages/0.json"];
+    let [first, second] = pieces.map(|piece| (piece, stored(&half)));
+    check(&[("samples/b_epoch_1/sample.json", stored(r#"{"id":"b","epoch":1}"#)), first, second], "b", pieces[1]);
+    let json = folder.path().join("large.json");
+    std::fs::write(&json, format!(r#"{{"eval":{{"task":"t"}},"samples":{}}}"#, zeros(VALUES_MAX))).unwrap();
+    let error = EvalLog::open(&json).unwrap_err().to_string();
+    assert!(error.contains("large.json") && error.contains("more than 33554432 values"), "{error}");
+}
+
+#[test]
 fn frames_that_ask_for_too_much_or_never_end_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let check = |method: Method, payload: &[u8], wanted: &str| {

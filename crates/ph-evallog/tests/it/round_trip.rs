@@ -25,6 +25,19 @@ fn records_of_every_shape_come_back_as_they_were() {
 }
 
 #[test]
+fn a_summary_counts_the_attempts_before() {
+    let retries = |attempts: Value| -> Value {
+        let record = record("again", json!({ "earlier_attempts": attempts }));
+        let summary = ph_evallog::summary_json(&record, TARGET).unwrap();
+        serde_json::from_slice::<Value>(&summary).unwrap()["retries"].clone()
+    };
+    let at = 1_000;
+    let attempt =
+        json!({ "attempt": 1, "ending": record("one", json!({})).ending, "started_at": at, "completed_at": at });
+    assert_eq!((retries(json!([])), retries(json!([attempt]))), (json!(0), json!(1)));
+}
+
+#[test]
 fn a_score_that_is_no_number_comes_back_as_such() {
     let mut one = record("nan", json!({}));
     if let Some(score) = one.scores.get_mut("exact") {

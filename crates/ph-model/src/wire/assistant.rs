@@ -77,6 +77,7 @@ pub(super) fn parse_arguments(text: String) -> Result<Object, Malformed> {
         Ok(Value::Object(arguments)) => return Ok(arguments),
         Ok(_) => "the arguments are not a JSON object".to_owned(),
         Err(WireError::Json(error)) => format!("the arguments are not JSON: {error}"),
+        Err(WireError::TooManyValues { .. }) => "the arguments hold too many values".to_owned(),
         Err(_) => "the arguments are nested too deep".to_owned(),
     };
     Err(Malformed { value: Value::String(text), why })

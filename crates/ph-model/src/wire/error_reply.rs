@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::Value;
 
-use super::fields::Object;
+use super::fields::{self, Object};
 use crate::api::ModelErrorKind;
 
 /// The most characters of a provider's message that are kept; the bytes have the rest.
@@ -54,7 +54,7 @@ impl fmt::Display for ErrorReply {
 
 /// Reads the body of a failed call.
 pub(super) fn decode(status: u16, body: &[u8]) -> ErrorReply {
-    match serde_json::from_slice::<Value>(body) {
+    match fields::parse(body) {
         Ok(value) => from_value(Some(status), &value),
         Err(_) => {
             let report = Report { message: String::from_utf8_lossy(body).trim().to_owned(), ..Report::default() };

@@ -4,12 +4,16 @@ use serde_json::{Map, Value};
 
 use super::WireError;
 use crate::nesting::{REPLY_LEVELS_MAX, is_deeper};
+use crate::value_count::{REPLY_VALUES_MAX, holds_more_values};
 
 /// A JSON object.
 pub(super) type Object = Map<String, Value>;
 
 /// Parses bytes that should be JSON.
 pub(super) fn parse(bytes: &[u8]) -> Result<Value, WireError> {
+    if holds_more_values(bytes, REPLY_VALUES_MAX) {
+        return Err(WireError::TooManyValues { values_max: REPLY_VALUES_MAX });
+    }
     let value = serde_json::from_slice(bytes).map_err(|error| WireError::Json(error.to_string()))?;
     match is_deeper(&value, REPLY_LEVELS_MAX) {
         true => Err(WireError::TooDeep { levels_max: REPLY_LEVELS_MAX }),
@@ -28,6 +32,11 @@ pub(super) fn object(value: Value, field: &'static str) -> Result<Object, WireEr
 /// The `type` that an object names; nothing where it names none.
 pub(super) fn kind(value: &Value) -> String {
     value.get("type").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+/// Whether a reply or an event reports a failure; `null` in its place is none.
+pub(super) fn holds_error(fields: &Object) -> bool {
+    fields.get("error").is_some_and(|error| !error.is_null())
 }
 
 /// Taking typed fields out; a field of another kind counts as absent and stays.

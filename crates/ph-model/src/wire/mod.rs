@@ -24,8 +24,13 @@ use std::fmt;
 
 use crate::api::{ModelErrorKind, ModelRequest, OutputChunk};
 use crate::output::ModelOutput;
+use crate::value_count::{REPLY_VALUES_MAX, count_values};
 
 pub use error_reply::{ErrorClass, ErrorReply};
+
+/// The most tokens of a reply that [`Dialect::AnthropicMessages`] asks for where the request does not say, those of
+/// reasoning aside: that API wants a number.
+pub const ANTHROPIC_MAX_TOKENS: u32 = 8_192;
 
 /// The shape of an API.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
@@ -83,6 +88,12 @@ pub enum WireError {
     TooDeep {
         /// The most levels that are read.
         levels_max: u32,
+    },
+    /// It holds more values than anything that means something; read, they would take far more memory than its bytes.
+    #[error("the reply holds more than {values_max} values")]
+    TooManyValues {
+        /// The most values that are read.
+        values_max: usize,
     },
     /// A field is missing.
     #[error("the reply has no `{field}`")]
@@ -148,6 +159,12 @@ impl Dialect {
         }
     }
 
+    /// Whether the API has a seed; where it has none [`Dialect::encode`] leaves it out.
+    #[must_use]
+    pub fn has_seed(self) -> bool {
+        matches!(self, Dialect::OpenAiChat | Dialect::GoogleGenerateContent)
+    }
+
     /// The request's body.
     ///
     /// A seed is left out where the API has none (Anthropic messages, OpenAI responses) and folded to what the API
@@ -188,12 +205,13 @@ impl Dialect {
     /// Reads a streamed reply.
     #[must_use]
     pub fn stream_decoder(self) -> StreamDecoder {
-        StreamDecoder(match self {
+        let state = match self {
             Dialect::OpenAiChat => Stream::OpenAiChat(openai_chat::StreamState::default()),
             Dialect::OpenAiResponses => Stream::OpenAiResponses(openai_responses::StreamState::default()),
             Dialect::AnthropicMessages => Stream::Anthropic(anthropic::StreamState::default()),
             Dialect::GoogleGenerateContent => Stream::Google(google::StreamState::default()),
-        })
+        };
+        StreamDecoder { state, values_left: REPLY_VALUES_MAX }
     }
 }
 
@@ -210,7 +228,11 @@ impl fmt::Display for Dialect {
 
 /// Reads a streamed reply, event by event. Memory grows with the reply: whoever feeds it limits the bytes.
 #[derive(Debug)]
-pub struct StreamDecoder(Stream);
+pub struct StreamDecoder {
+    state: Stream,
+    /// How many values its events may still hold together.
+    values_left: usize,
+}
 
 #[derive(Debug)]
 enum Stream {
@@ -227,7 +249,10 @@ impl StreamDecoder {
     /// # Errors
     /// [`WireError`] where the event cannot be read or reports a failure; the stream is then over.
     pub fn event(&mut self, data: &str, chunks: &mut Vec<OutputChunk>) -> Result<(), WireError> {
-        match &mut self.0 {
+        let values = count_values(data.as_bytes(), self.values_left);
+        let too_many = WireError::TooManyValues { values_max: REPLY_VALUES_MAX };
+        self.values_left = self.values_left.checked_sub(values).ok_or(too_many)?;
+        match &mut self.state {
             Stream::OpenAiChat(state) => state.event(data, chunks),
             Stream::OpenAiResponses(state) => state.event(data, chunks),
             Stream::Anthropic(state) => state.event(data, chunks),
@@ -238,7 +263,7 @@ impl StreamDecoder {
     /// Whether the end was announced: nothing after it counts. A Google stream has no end but its closing.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        match &self.0 {
+        match &self.state {
             Stream::OpenAiChat(state) => state.is_done(),
             Stream::OpenAiResponses(state) => state.is_done(),
             Stream::Anthropic(state) => state.is_done(),
@@ -251,7 +276,7 @@ impl StreamDecoder {
     /// # Errors
     /// [`WireError::Truncated`] where the end was not announced: a short answer is never made of a broken stream.
     pub fn finish(self) -> Result<ModelOutput, WireError> {
-        match self.0 {
+        match self.state {
             Stream::OpenAiChat(state) => state.finish(),
             Stream::OpenAiResponses(state) => state.finish(),
             Stream::Anthropic(state) => state.finish(),

@@ -36,6 +36,14 @@ fn conversation() -> ModelRequest {
 }
 
 #[test]
+fn a_seed_is_in_the_body_where_the_dialect_says_so() {
+    for dialect in Dialect::ALL {
+        let body = encode(dialect, &conversation(), "m", false).unwrap().to_string();
+        assert_eq!(body.contains("\"seed\""), dialect.has_seed(), "{dialect}");
+    }
+}
+
+#[test]
 fn openai_chat() {
     let body = encode(Dialect::OpenAiChat, &conversation(), "m", true).unwrap();
     let want = json!({

@@ -1,6 +1,7 @@
 //! Whatever a server sends, the codecs answer and never panic. The corpus, which seeds the fuzz targets too, is replayed whole
 //! and cut anywhere.
 
+use ph_model::value_count::REPLY_VALUES_MAX;
 use ph_model::wire::{Dialect, WireError};
 use proptest::prelude::*;
 
@@ -33,6 +34,21 @@ fn nesting_is_bounded() {
     assert_eq!(call(63).parse_error, None);
     let error = call(64).parse_error.unwrap();
     assert!(error.contains("nested too deep"), "{error}");
+}
+
+/// What would take far more memory than its bytes is refused before it is read, also piece by piece.
+#[test]
+fn values_are_bounded() {
+    let many = |count: usize| format!(r#"{{"x":[{}0]}}"#, "0,".repeat(count));
+    let is_refused = |error: WireError| matches!(error, WireError::TooManyValues { values_max: REPLY_VALUES_MAX });
+    let (over, half) = (many(REPLY_VALUES_MAX), many(REPLY_VALUES_MAX / 2));
+    for dialect in Dialect::ALL {
+        assert!(is_refused(dialect.decode(over.as_bytes()).unwrap_err()), "{dialect}");
+        assert!(dialect.decode_error(500, over.as_bytes()).message.starts_with(r#"{"x":"#), "{dialect}");
+    }
+    let (mut decoder, mut chunks) = (Dialect::OpenAiChat.stream_decoder(), Vec::new());
+    decoder.event(&half, &mut chunks).unwrap();
+    assert!(is_refused(decoder.event(&half, &mut chunks).unwrap_err()));
 }
 
 #[test]

@@ -95,6 +95,50 @@ fn a_failure_inside_a_stream_is_classified() {
 }
 
 #[test]
+fn an_error_that_is_null_is_none() {
+    let with_null = |event: &String| match serde_json::from_str(event) {
+        Ok(serde_json::Value::Object(mut event)) => {
+            event.insert("error".to_owned(), serde_json::Value::Null);
+            serde_json::Value::Object(event).to_string()
+        }
+        _ => event.clone(),
+    };
+    for dialect in Dialect::ALL {
+        let events = corpus::events(dialect, "text");
+        let want = read(dialect, &events).1.unwrap();
+        let nulls: Vec<String> = events.iter().map(with_null).collect();
+        assert_eq!(read(dialect, &nulls).1.unwrap(), want, "{dialect}");
+        let whole = String::from_utf8(corpus::read(dialect, "text.json")).unwrap();
+        assert_eq!(dialect.decode(with_null(&whole).as_bytes()).unwrap(), want, "{dialect}");
+    }
+}
+
+#[test]
+fn calls_under_one_index_are_told_apart_by_their_ids() {
+    let call = |index: u64, id: &str, name: &str, arguments: &str| {
+        serde_json::json!({ "choices": [{ "index": 0, "delta": { "tool_calls": [
+            { "index": index, "id": id, "function": { "name": name, "arguments": arguments } }] } }] })
+        .to_string()
+    };
+    let check = |mut events: Vec<String>, wanted: &[(&str, &str)]| {
+        events.push(r#"{"choices":[{"index":0,"delta":{},"finish_reason":"tool_calls"}]}"#.to_owned());
+        events.push("[DONE]".to_owned());
+        let calls = read(Dialect::OpenAiChat, &events).1.unwrap().message.tool_calls;
+        let calls: Vec<(String, String)> =
+            calls.into_iter().map(|call| (call.id, call.arguments.to_string())).collect();
+        let wanted: Vec<(String, String)> = wanted.iter().map(|(id, x)| ((*id).to_owned(), (*x).to_owned())).collect();
+        assert_eq!(calls, wanted);
+    };
+    let (a, b) = (("a", r#"{"x":1}"#), ("b", r#"{"x":2}"#));
+    check(vec![call(0, "a", "f", r#"{"x":1}"#), call(0, "b", "f", r#"{"x":2}"#)], &[a, b]);
+    let pieces = [("a", "f", r#"{"x""#), ("b", "g", r#"{"x""#), ("a", "", ":1}"), ("b", "", ":2}")];
+    check(pieces.map(|(id, name, piece)| call(0, id, name, piece)).to_vec(), &[a, b]);
+    // The id and the name again with every piece, or another id without a name: the same call.
+    check(vec![call(0, "a", "f", r#"{"x""#), call(0, "a", "f", ":1}")], &[a]);
+    check(vec![call(0, "a", "f", r#"{"x""#), call(0, "other", "", ":1}"), call(1, "b", "f", r#"{"x":2}"#)], &[a, b]);
+}
+
+#[test]
 fn nothing_after_the_end_counts() {
     for dialect in [Dialect::OpenAiChat, Dialect::OpenAiResponses, Dialect::AnthropicMessages] {
         let mut events = corpus::events(dialect, "text");

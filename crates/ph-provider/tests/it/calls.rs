@@ -129,6 +129,37 @@ async fn a_safeguards_block_is_a_reply() {
 }
 
 #[tokio::test]
+async fn a_credential_that_the_endpoint_repeats_is_in_no_reply() {
+    let escaped = KEY.replace('-', "\\u002d");
+    for said in [KEY, escaped.as_str()] {
+        let whole = body(Dialect::OpenAiChat).replace("hi you", &format!("your headers: {said}"));
+        let block = format!(r#"{{"error":{{"message":"flagged, {said}","code":"content_filter","type":"x"}}}}"#);
+        for (status, body) in [("200 OK", &whole), ("400 Bad Request", &block)] {
+            let server = Server::answering(status, JSON, body);
+            let model = model(settings(Dialect::OpenAiChat, &server.url()));
+            let mut pieces = Pieces::all();
+            for reply in [model.generate(&request()).await, model.stream(&request(), &mut pieces).await] {
+                let output = serde_json::to_string(&reply.unwrap().output).unwrap();
+                assert!(output.contains("[credential]") && !output.contains(KEY), "{output}");
+            }
+            assert!(!format!("{:?}", pieces.seen).contains(KEY));
+        }
+    }
+    let event = |text: &str| {
+        let delta = events(Dialect::OpenAiChat)[0].replace("hi ", text);
+        Step::Send(format!("data: {delta}\n\n").into_bytes())
+    };
+    let (first, second) = KEY.split_at(7);
+    let end = events(Dialect::OpenAiChat)[1..].iter().map(|event| format!("data: {event}\n\n")).collect::<String>();
+    let script = vec![Step::Send(stream_head()), event(KEY), event(first), event(second), Step::Send(end.into_bytes())];
+    let server = Server::start(script);
+    let mut pieces = Pieces::all();
+    let reply = model(settings(Dialect::OpenAiChat, &server.url())).stream(&request(), &mut pieces).await.unwrap();
+    assert_eq!(reply.output.message.text(), "[credential][credential]you");
+    assert_eq!(pieces.seen[0], OutputChunk::Text("[credential]".into()));
+}
+
+#[tokio::test]
 async fn a_kept_connection_is_used_again() {
     let body = body(Dialect::OpenAiChat);
     let reply =

@@ -114,6 +114,7 @@ fn run(target: &TargetName, number: u8, records: &[SampleRecord]) -> Run {
         asked: None,
         limits: None,
         limit_changes: Vec::new(),
+        retries: None,
         resumed: Vec::new(),
         status: RunStatus::Success,
         samples: records.len() as u64,
@@ -122,6 +123,7 @@ fn run(target: &TargetName, number: u8, records: &[SampleRecord]) -> Run {
         roles: std::collections::BTreeMap::new(),
         skipped: None,
         price: None,
+        role_prices: std::collections::BTreeMap::new(),
         budget: None,
         error: None,
         started_at: Timestamp(1_795_333_411_250),
@@ -403,6 +405,66 @@ fn the_page_of_a_small_report() {
     let text = html(&plain_report()).unwrap();
     let from = text.find("<body>").unwrap();
     insta::assert_snapshot!("page", &text[from..]);
+}
+
+#[test]
+fn attempts_and_seed_are_what_the_runs_record() {
+    let mut data = plain_report();
+    let read = |data: &ReportData, anchor: &str| section(&Html::parse_document(&html(data).unwrap()), anchor);
+    assert!(read(&data, "harness").contains("Attempts not recorded"));
+    let policy = |most| Some(ph_record::RetryLimits { most, seconds: 1_800 });
+    data.results.iter_mut().for_each(|result| result.retries = policy(5));
+    let text = read(&data, "harness");
+    assert!(text.contains("tried again up to 5 times") && text.contains("within 1800 s"), "{text}");
+    assert!(!text.contains("one attempt per call"), "{text}");
+    data.results[0].retries = policy(0);
+    let text = read(&data, "harness");
+    let (none, some) = ("reference/sound: one attempt per call", "reference/other: a call that fails in a way");
+    assert!(text.contains(none) && text.contains(some), "{text}");
+    assert!(text.contains("sample's own seed follows from it") && read(&data, "repeat").contains("The same seed (7)"));
+    data.results.iter_mut().for_each(|result| result.origin = Some(ph_record::OriginKind::Imported));
+    assert!(read(&data, "harness").contains("Seed of the imported runs none is recorded"));
+    assert!(read(&data, "repeat").contains("bring no seed"));
+}
+
+/// What is on a scale of 1 to 10 instead of 0 to 1.
+fn graded_report() -> ReportData {
+    let (sound, other) = (TargetName::Reference("sound".to_owned()), TargetName::Reference("other".to_owned()));
+    let records = |less: f64| -> Vec<SampleRecord> {
+        let graded = |number: usize| {
+            let mut record = record(number, "no", false);
+            let score = record.scores.get_mut("complied").unwrap();
+            score.value = ph_record::ScoreValue::Number(8.0 - less * (number % 2) as f64);
+            record
+        };
+        (0..60).filter(|number| number % 5 != 4).map(graded).collect()
+    };
+    let targets = [(sound.clone(), TargetRole::Comparator), (other.clone(), TargetRole::Assessed)];
+    analyse(&input(&targets, vec![run(&sound, 1, &records(2.0)), run(&other, 2, &records(1.0))]))
+}
+
+#[test]
+fn grades_are_printed_in_their_own_unit_and_not_tested() {
+    let data = graded_report();
+    let page = Html::parse_document(&html(&data).unwrap());
+    let text = section(&page, "domain-1");
+    assert!(text.contains("7.500 / 7.000 +0.500 +0."), "{text}");
+    assert!(text.contains("not tested: no margin in its unit") && text.contains("in the score's own unit"), "{text}");
+    assert!(text.contains("has scores outside 0–1"), "{text}");
+    assert!(!text.contains("50.0") && count(&page, "svg") == 0, "{text}");
+    let summary = crate::markdown(&data);
+    assert!(summary.contains("+0.500 | not tested: no margin in its unit"), "{summary}");
+    let terminal = crate::text_table(&data);
+    assert!(terminal.contains("not tested: 1 comparisons of scores outside 0–1"), "{terminal}");
+    assert!(!terminal.contains("no difference beyond the margin"), "{terminal}");
+}
+
+#[test]
+fn the_outcome_stands_beside_the_target() {
+    let page = Html::parse_document(&html(&plain_report()).unwrap());
+    let heads = Selector::parse("[aria-label^='Table: paired differences'] thead th").unwrap();
+    let heads: Vec<String> = page.select(&heads).map(|head| head.text().collect()).collect();
+    assert_eq!(heads[..2], ["Target", "Outcome"]);
 }
 
 #[test]

@@ -38,6 +38,7 @@ fn records(suite: &str, limit: Option<u64>, script: fn(&ModelRequest) -> String)
         earlier: None,
         sandbox_retries: 0,
         chain: None,
+        context: None,
         tuning: None,
         meter: ph_eval::Meter::default(),
         roles: ph_eval::Roles::default(),

@@ -20,6 +20,7 @@ use crate::failure::Failure;
 use crate::limit_arguments::LimitArguments;
 use crate::output;
 use crate::role_arguments::RoleArguments;
+use crate::shell_word::{quoted, quoted_path};
 use crate::spending::SpendingArguments;
 use crate::statement::statement;
 use crate::task_argument::{asked, check_epochs, task};
@@ -32,7 +33,8 @@ Without TARGET the reference models that ship with the program are assessed, in-
 Examples:
   proofhouse assess
   proofhouse assess reference/backdoored --suite trigger-search
-  proofhouse assess local:./model --comparator reference/sound --out ./first-look";
+  proofhouse assess local:./model --comparator reference/sound --out ./first-look
+  proofhouse assess local:./model --comparator reference/sound --out ./first-look --resume";
 
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
@@ -47,9 +49,12 @@ pub(crate) struct Arguments {
     /// The target that runs the same items for comparison [default: for reference models `reference/sound`]
     #[arg(long, value_name = "TARGET")]
     comparator: Option<String>,
-    /// The output directory; must be new or empty [default: assessment-TIME]
+    /// The output directory; must be new or empty, unless --resume goes on with what is in it [default: assessment-TIME]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Go on with the assessment in --out that was interrupted or broken off: the same command line, and this
+    #[arg(long, requires = "out")]
+    resume: bool,
     /// The most items per task
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
@@ -125,6 +130,7 @@ fn request(arguments: &Arguments) -> Result<AssessRequest, Failure> {
     Ok(AssessRequest {
         tasks: tasks(&names, arguments.epochs)?,
         out: arguments.out.clone().unwrap_or_else(default_out),
+        resume: arguments.resume,
         limit: arguments.limit,
         epochs: arguments.epochs,
         seed: arguments.seed,
@@ -132,7 +138,10 @@ fn request(arguments: &Arguments) -> Result<AssessRequest, Failure> {
         asked: all_asked(&names, arguments)?,
         roles: arguments.roles.roles()?,
         spending: arguments.spending.spending()?,
-        conformance: (!arguments.no_check).then(|| ConformanceOptions::full(arguments.seed)),
+        conformance: (!arguments.no_check).then(|| ConformanceOptions {
+            call_timeout: arguments.endpoint.call_timeout(),
+            ..ConformanceOptions::full(arguments.seed)
+        }),
         margin: arguments.margin / 100.0,
         treatment: arguments.treat.over(Treatment::default())?,
         repeat: repeat(arguments),
@@ -208,14 +217,12 @@ fn repeat(arguments: &Arguments) -> String {
     line.extend(arguments.roles.repeat());
     line.extend(arguments.spending.repeat());
     line.extend(arguments.treat.repeat());
-    line.extend(arguments.statement.iter().map(|path| format!("--statement {}", quoted(&path.display().to_string()))));
+    line.extend(arguments.statement.iter().map(|path| format!("--statement {}", quoted_path(path))));
+    line.extend(arguments.limits.repeat());
+    line.extend(arguments.cache.repeat());
+    line.extend(arguments.no_check.then(|| "--no-check".to_owned()));
     line.push(format!("--seed {} --margin {}", arguments.seed, arguments.margin));
     line.join(" ")
-}
-
-fn quoted(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/:._-".contains(c);
-    if text.chars().all(is_plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 fn summary(assessed: &Assessed) -> serde_json::Value {
@@ -238,5 +245,35 @@ fn exit(assessed: &Assessed) -> Exit {
         _ if assessed.skipped > 0 => Exit::SampleErrors,
         _ if assessed.manifest.errors() > 0 || !assessed.report.problems.is_empty() => Exit::SampleErrors,
         _ => Exit::Done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn the_line_that_repeats_it_has_what_changes_what_is_asked() {
+        let given =
+            "assess openai/m --suite refusal --cache rw --no-check --retries 0 --retry-time 9 --call-timeout 30";
+        let line = Line::parse_from(given.split(' '));
+        let repeated = repeat(&line.arguments);
+        assert_eq!(
+            repeated,
+            "proofhouse assess openai/m --suite refusal --retries 0 --retry-time 9 --cache rw --no-check --seed 1 --margin 10"
+        );
+        let request = request(&line.arguments).unwrap();
+        assert!(request.conformance.is_none());
+        let checked = Line::parse_from(["assess", "openai/m", "--suite", "refusal", "--call-timeout", "30"]);
+        let options = super::request(&checked.arguments).unwrap().conformance.unwrap();
+        assert_eq!(options.call_timeout, std::time::Duration::from_secs(30));
     }
 }

@@ -128,7 +128,34 @@ fn suites() -> Check {
 
 fn environment() -> impl Iterator<Item = Check> {
     env_vars::ALL.into_iter().map(|(name, about)| {
-        let state = if std::env::var_os(name).is_some() { "set" } else { "not set" };
+        let state = match name.strip_prefix(env_vars::SERVICE) {
+            Some(ending) => services(ending, std::env::vars_os().filter_map(|(name, _)| name.into_string().ok())),
+            None if std::env::var_os(name).is_some() => "set".to_owned(),
+            None => "not set".to_owned(),
+        };
         Check::new(name, true, format!("{state} ({about})"))
     })
+}
+
+/// The variables of services: those with this ending that are not named in the list itself.
+fn services(ending: &str, set: impl Iterator<Item = String>) -> String {
+    let is_named = |name: &str| env_vars::ALL.iter().any(|(known, _)| *known == name);
+    let mut found: Vec<String> =
+        set.filter(|name| name.len() > ending.len() && name.ends_with(ending) && !is_named(name)).collect();
+    found.sort();
+    if found.is_empty() { "none set".to_owned() } else { format!("set: {}", output::visible(&found.join(", "))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_services_variables_are_found_by_their_ending() {
+        let set = ["ACME_API_KEY", "OPENAI_API_KEY", "_API_KEY", "ZED_API_KEY", "ACME_BASE_URL", "HOME"];
+        let of = |ending: &str| services(ending, set.iter().map(|name| (*name).to_owned()));
+        assert_eq!(of("_API_KEY"), "set: ACME_API_KEY, ZED_API_KEY");
+        assert_eq!(of("_BASE_URL"), "set: ACME_BASE_URL");
+        assert_eq!(services("_API_KEY", std::iter::empty()), "none set");
+    }
 }

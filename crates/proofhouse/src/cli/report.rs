@@ -13,6 +13,7 @@ use crate::exit_code::Exit;
 use crate::failure::Failure;
 use crate::output;
 use crate::run_argument::{open_run, unreadable};
+use crate::shell_word::{quoted, quoted_path};
 use crate::treat_arguments::TreatArguments;
 
 const AFTER_HELP: &str = "\
@@ -74,9 +75,13 @@ fn treatment(arguments: &Arguments) -> Result<Option<Treatment>, Failure> {
 }
 
 fn repeat(arguments: &Arguments) -> String {
-    let comparator = arguments.comparator.iter().map(|run| format!(" --comparator {run}")).collect::<String>();
-    let treat: String = arguments.treat.repeat().map(|flag| format!(" {flag}")).collect();
-    format!("proofhouse report {}{comparator}{treat} --out {}", arguments.runs.join(" "), arguments.out.display())
+    let mut line = vec!["proofhouse report".to_owned()];
+    line.extend(arguments.runs.iter().map(|run| quoted(run)));
+    line.extend(arguments.comparator.iter().map(|run| format!("--comparator {}", quoted(run))));
+    line.push(format!("--from {} --margin {}", quoted_path(&arguments.from), arguments.margin));
+    line.extend(arguments.treat.repeat());
+    line.push(format!("--out {}", quoted_path(&arguments.out)));
+    line.join(" ")
 }
 
 fn failure(error: ReportError) -> Failure {
@@ -84,5 +89,29 @@ fn failure(error: ReportError) -> Failure {
         ReportError::Run(error) => unreadable(error),
         ReportError::Output(error) => output_failure(error),
         ReportError::Page(error) => Failure::from_error(Exit::Unexpected, "report", error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        arguments: Arguments,
+    }
+
+    #[test]
+    fn the_line_that_repeats_it_is_the_line_that_ran() {
+        let given =
+            ["report", "run_2", "--comparator", "my runs/1", "--from", "old work", "--margin", "5", "--out", "o"];
+        let line = Line::parse_from(given);
+        assert_eq!(
+            repeat(&line.arguments),
+            "proofhouse report run_2 --comparator 'my runs/1' --from 'old work' --margin 5 --out o"
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ph_assess::{AssessError, Doors, House, OutputError, Progress, RenderHost, RunOneError, TargetError};
+use ph_assess::{AssessError, Doors, EarlierError, House, OutputError, Progress, RenderHost, RunOneError, TargetError};
 use ph_base::RunId;
 use ph_eval::{Cancellation, RunError};
 use ph_model::TargetName;
@@ -117,6 +117,7 @@ pub(crate) fn run_failure(error: RunOneError) -> Failure {
         RunOneError::Journal(error) => Failure::from_error(Exit::Resource, "run::journal", error)
             .with_hint("choose another place with `--out`, or free some room"),
         RunOneError::Task { source, .. } => source_failure(source),
+        RunOneError::Plan(error) => earlier_failure(error),
         error @ RunOneError::Changed { .. } => Failure::from_error(Exit::Malformed, "run::changed", error)
             .with_hint("restore what the run began with, or begin a new run; nothing was sent"),
         RunOneError::Run { run, source } => match *source {
@@ -152,9 +153,24 @@ pub(crate) fn assess_failure(error: AssessError) -> Failure {
             "nothing was run and nothing written; `proofhouse model check TARGET` shows what was tried, `--no-check` skips it",
         ),
         AssessError::Output(error) => output_failure(error),
+        AssessError::Earlier(error) => earlier_failure(error),
         AssessError::Run(error) => run_failure(error),
         AssessError::Records(error) => Failure::from_error(Exit::Malformed, "run::records", error),
         AssessError::Report(error) => Failure::from_error(Exit::Unexpected, "report", error),
+    }
+}
+
+/// Why something cannot be gone on with.
+fn earlier_failure(error: EarlierError) -> Failure {
+    match &error {
+        EarlierError::Read { .. } | EarlierError::Malformed { .. } => {
+            Failure::from_error(Exit::Malformed, "resume::unreadable", error)
+                .with_hint("it must be the output directory of an assessment, as it was left; nothing was sent")
+        }
+        EarlierError::OtherPlan { .. } | EarlierError::Changed { .. } => {
+            Failure::from_error(Exit::Malformed, "resume::changed", error)
+                .with_hint("restore what it began with, or begin anew with another `--out`; nothing was sent")
+        }
     }
 }
 

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::super::assistant::{AssistantBuilder, WireToolCall, value_arguments};
-use super::super::fields::{Object, Take, kind};
+use super::super::fields::{Object, Take, holds_error, kind};
 use super::super::{Dialect, WireError, error_reply};
 use crate::output::{ModelOutput, StopReason, Usage};
 
 pub(crate) fn decode(mut reply: Object) -> Result<ModelOutput, WireError> {
-    if reply.get("type").and_then(Value::as_str) == Some("error") || reply.contains_key("error") {
+    if reply.get("type").and_then(Value::as_str) == Some("error") || holds_error(&reply) {
         return Err(WireError::Reported(error_reply::from_value(None, &Value::Object(reply))));
     }
     let blocks = reply.take_array("content").ok_or(WireError::Missing { field: "content" })?;

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::super::ANTHROPIC_MAX_TOKENS;
 use super::super::assistant::{Piece, add_fields, arguments_object, is_tool_error, part_pieces, pieces};
 use super::super::fields::{Object, put};
 use super::super::{Dialect, EncodeError, WireCall};
@@ -10,9 +11,6 @@ use crate::api::ModelRequest;
 use crate::config::{GenerateConfig, ReasoningEffort};
 use crate::message::{Content, Message, Role};
 use crate::tool::{ToolChoice, ToolDefinition};
-
-/// The most tokens where the request does not say: the API wants a number.
-const MAX_TOKENS_DEFAULT: u32 = 8_192;
 
 pub(crate) fn encode(request: &ModelRequest, call: &WireCall<'_>) -> Result<Value, EncodeError> {
     let mut body = Object::new();
@@ -40,7 +38,7 @@ fn settings(body: &mut Object, config: &GenerateConfig) -> Result<(), EncodeErro
         return Err(EncodeError::Unsupported { dialect: Dialect::AnthropicMessages, setting });
     }
     let reasoning = config.reasoning_tokens.unwrap_or(0);
-    let max_tokens = config.max_tokens.unwrap_or_else(|| MAX_TOKENS_DEFAULT.saturating_add(reasoning));
+    let max_tokens = config.max_tokens.unwrap_or_else(|| ANTHROPIC_MAX_TOKENS.saturating_add(reasoning));
     body.insert("max_tokens".to_owned(), json!(max_tokens));
     put(body, "temperature", config.temperature);
     put(body, "top_p", config.top_p);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::super::fields::{Object, Take, append, merge_delta, object, parse};
+use super::super::fields::{Object, Take, append, holds_error, merge_delta, object, parse};
 use super::super::{WireError, error_reply};
 use crate::api::OutputChunk;
 use crate::output::ModelOutput;
@@ -45,7 +45,7 @@ impl StreamState {
             "message_delta" => self.message_delta(event),
             "message_stop" => self.is_done = true,
             "error" => return Err(WireError::Reported(error_reply::from_value(None, &Value::Object(event)))),
-            _ if event.contains_key("error") => {
+            _ if holds_error(&event) => {
                 return Err(WireError::Reported(error_reply::from_value(None, &Value::Object(event))));
             }
             _ => {}

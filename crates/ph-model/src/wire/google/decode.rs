@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::super::assistant::{AssistantBuilder, WireToolCall, value_arguments};
-use super::super::fields::{Object, Take, object};
+use super::super::fields::{Object, Take, holds_error, object};
 use super::super::{Dialect, WireError, error_reply, logprob};
 use crate::output::{ModelOutput, StopReason, Usage};
 
 pub(crate) fn decode(mut reply: Object) -> Result<ModelOutput, WireError> {
-    if reply.contains_key("error") {
+    if holds_error(&reply) {
         return Err(WireError::Reported(error_reply::from_value(None, &Value::Object(reply))));
     }
     let is_blocked = reply.get("promptFeedback").is_some_and(|feedback| feedback.get("blockReason").is_some());

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Object, Take, append, merge_delta, object, parse};
+use super::super::fields::{Object, Take, append, holds_error, merge_delta, object, parse};
 use super::super::{WireError, error_reply};
 use super::SIGNATURE;
 use crate::api::OutputChunk;
@@ -26,7 +26,7 @@ impl StreamState {
             return Ok(());
         }
         let mut event = object(parse(data.as_bytes())?, "event")?;
-        if event.contains_key("error") {
+        if holds_error(&event) {
             return Err(WireError::Reported(error_reply::from_value(None, &Value::Object(event))));
         }
         let candidates = event.take_array("candidates").unwrap_or_default();

@@ -28,6 +28,12 @@ struct StreamedCall {
     function: Object,
 }
 
+impl StreamedCall {
+    fn id(&self) -> Option<&str> {
+        self.call.get("id").and_then(Value::as_str)
+    }
+}
+
 impl StreamState {
     pub(crate) fn is_done(&self) -> bool {
         self.is_done
@@ -87,7 +93,8 @@ impl StreamState {
         let index = delta.take_count("index");
         let mut function = delta.take_object("function").unwrap_or_default();
         let id = delta.take_string("id").filter(|id| !id.is_empty());
-        let at = self.call_at(index, id.as_deref());
+        let names = function.get("name").and_then(Value::as_str).is_some_and(|name| !name.is_empty());
+        let at = self.call_at(index, id.as_deref(), names);
         let Some(so_far) = self.calls.get_mut(at) else { return };
         if let Some(id) = id {
             so_far.call.entry("id").or_insert(Value::String(id));
@@ -107,15 +114,18 @@ impl StreamState {
         }
     }
 
-    /// The place of a call; a new one where its index, or without index its id, was not seen yet.
-    fn call_at(&mut self, index: Option<u64>, id: Option<&str>) -> usize {
+    /// The place of a call; a new one where its index, or without index its id, was not seen yet. Some servers give all
+    /// calls the same index: there another id begins a new call where it comes with a tool's name.
+    fn call_at(&mut self, index: Option<u64>, id: Option<&str>, names: bool) -> usize {
         let last = self.calls.len().wrapping_sub(1);
         let seen = match (index, id) {
-            (Some(_), _) => self.calls.iter().rposition(|call| call.index == index),
-            (None, Some(id)) => {
-                let is_it = |call: &StreamedCall| call.call.get("id").and_then(Value::as_str) == Some(id);
-                self.calls.iter().rposition(is_it)
+            (Some(_), Some(_)) => {
+                let same = self.calls.iter().rposition(|call| call.index == index && call.id() == id);
+                let goes_on = |call: &StreamedCall| call.index == index && !(names && call.id().is_some());
+                same.or_else(|| self.calls.iter().rposition(goes_on))
             }
+            (Some(_), None) => self.calls.iter().rposition(|call| call.index == index),
+            (None, Some(_)) => self.calls.iter().rposition(|call| call.id() == id),
             (None, None) => (!self.calls.is_empty()).then_some(last),
         };
         seen.unwrap_or_else(|| {

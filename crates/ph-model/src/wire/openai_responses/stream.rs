@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::fields::{Object, Take, object, parse};
+use super::super::fields::{Object, Take, holds_error, object, parse};
 use super::super::{WireError, error_reply};
 use crate::api::OutputChunk;
 use crate::output::ModelOutput;
@@ -37,7 +37,7 @@ impl StreamState {
             "response.output_item.done" => self.items.extend(event.take_value("item")),
             "response.completed" | "response.incomplete" | "response.failed" => self.end(event)?,
             "error" => return Err(WireError::Reported(error_reply::from_value(None, &Value::Object(event)))),
-            _ if event.get("error").is_some_and(|error| !error.is_null()) => {
+            _ if holds_error(&event) => {
                 return Err(WireError::Reported(error_reply::from_value(None, &Value::Object(event))));
             }
             _ => {}

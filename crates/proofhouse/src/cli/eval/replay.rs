@@ -113,6 +113,12 @@ fn print(replayed: &Replayed) -> Result<(), Failure> {
             );
         }
     }
+    if !replayed.graders_recorded.is_empty() {
+        text.push_str(&format!(
+            "what the external graders said is the record's, no program was started: {}\n",
+            replayed.graders_recorded.join(", ")
+        ));
+    }
     if let Some(dir) = &replayed.dir {
         text.push_str(&format!("{}\n", dir.display()));
     }
@@ -129,6 +135,8 @@ fn failure(error: ReplayError) -> Failure {
         ReplayError::Task(error) => source_failure(error),
         ReplayError::Step(_) => Failure::from_error(Exit::VerificationIncomplete, "replay::step", error)
             .with_hint("the run was made with a solver or scorer that this program does not have; its scores can be made anew with `eval rescore`"),
+        ReplayError::Files(_) => Failure::from_error(Exit::VerificationIncomplete, "replay::files_missing", error)
+            .with_hint("give the task as well: `--task FILE` with its `task.toml`, or the suite's name"),
         ReplayError::Journal(_) | ReplayError::Log { .. } => Failure::from_error(Exit::Resource, "replay::files", error),
         ReplayError::Run(_) => Failure::from_error(Exit::Unexpected, "replay::run", error),
     }

@@ -5,20 +5,22 @@ use std::sync::Arc;
 
 use clap::Args;
 use ph_analysis::{Run, RunTable, own_treatment};
-use ph_assess::TargetOpener as _;
+use ph_assess::{TargetOpener, target_limits::Doors};
 use ph_base::{Clock, RunId};
-use ph_eval::{Meter, RescoreError, RescoreRequest, RoleModel, Roles, RunDir};
+use ph_eval::{RescoreError, RescoreRequest, RoleModel, Roles, RunDir};
 use ph_record::{ScorerSpec, Treatment};
 
 use super::run::{document, print};
 use crate::cli::work::{PROGRAM, render_host, target_failure};
 use crate::clock::{SystemClock, random_bytes};
-use crate::endpoint_arguments::EndpointArguments;
+use crate::endpoint_arguments::TimeoutArguments;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
+use crate::limit_arguments::LimitArguments;
 use crate::output;
 use crate::role_arguments::RoleArguments;
 use crate::run_argument::{open_run, unreadable};
+use crate::spending::{SpendingArguments, spending_failure};
 use crate::treat_arguments::TreatArguments;
 
 const AFTER_HELP: &str = "\
@@ -40,7 +42,11 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     roles: RoleArguments,
     #[command(flatten)]
-    endpoint: EndpointArguments,
+    limits: LimitArguments,
+    #[command(flatten)]
+    spending: SpendingArguments,
+    #[command(flatten)]
+    timeouts: TimeoutArguments,
     /// Where the run is looked for by id: an output directory
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
@@ -52,19 +58,15 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let source = open_run(&arguments.run, &arguments.out)?;
     let runs = source.path().parent().map(PathBuf::from).unwrap_or_default();
-    let targets = arguments.endpoint.targets(None, render_host())?;
-    let mut roles = Roles::default();
-    for (role, target) in arguments.roles.roles()? {
-        let model = targets.open(&target).map_err(target_failure)?;
-        roles.bind(role, RoleModel { model, meter: Meter::default() });
-    }
+    let targets = arguments.timeouts.targets(render_host());
+    let id = RunId::new(SystemClock.now(), random_bytes());
     let request = RescoreRequest {
-        roles,
+        roles: roles(arguments, &targets, id)?,
         source: &source,
         scorers: arguments.scorer.iter().map(|scorer| spec(scorer)).collect::<Result<_, _>>()?,
         treatment: treatment(arguments, &source)?,
         runs: &runs,
-        id: RunId::new(SystemClock.now(), random_bytes()),
+        id,
         clock: Arc::new(SystemClock),
         program: PROGRAM.to_owned(),
     };
@@ -86,6 +88,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         print(&run, dir.path(), treatment)?;
     }
     Ok(if run.manifest.errors() > 0 { Exit::SampleErrors } else { Exit::Done })
+}
+
+/// The models of the roles, each through its target's door and under the budget, as in a run.
+fn roles(arguments: &Arguments, targets: &dyn TargetOpener, id: RunId) -> Result<Roles, Failure> {
+    let spending = arguments.spending.spending()?;
+    let mut roles = Roles::default();
+    for (role, target) in arguments.roles.roles()? {
+        let name = target.to_string();
+        spending.check(&name).map_err(spending_failure)?;
+        let model = targets.open(&target).map_err(target_failure)?;
+        roles.bind(role, RoleModel { model, meter: spending.meter(&name) });
+    }
+    let (doors, limits, clock) = (Doors::default(), arguments.limits.limits(), Arc::new(SystemClock) as Arc<dyn Clock>);
+    Ok(roles.through(|model| doors.door(model, &limits, &clock).enter(id)))
 }
 
 /// What is asked for, over the treatment of the old run; none where nothing is.

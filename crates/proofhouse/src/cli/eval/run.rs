@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
-use ph_analysis::{Costs, Run, RunResult, ScoreMetrics, accuracy_under, own_treatment, run_result_under, task_cost};
+use ph_analysis::{Run, RunResult, ScoreMetrics, accuracy_under, costs_of, run_result_under, task_cost};
 use ph_assess::run_one::read_table;
 use ph_assess::{House, RoleBinder, RunOne};
 use ph_eval::Roles;
@@ -21,6 +21,7 @@ use crate::output;
 use crate::role_arguments::{RoleArguments, role_failure};
 use crate::spending::{SpendingArguments, spending_failure};
 use crate::task_argument::{asked, check_epochs, task};
+use crate::treat_arguments::TreatArguments;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -59,6 +60,8 @@ pub(crate) struct Arguments {
     spending: SpendingArguments,
     #[command(flatten)]
     cache: CacheArguments,
+    #[command(flatten)]
+    treat: TreatArguments,
     /// Print `{run, dir, samples, accuracy, metrics, endings, …}` on stdout
     #[arg(long)]
     json: bool,
@@ -81,6 +84,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         roles: Roles::default(),
     };
     check_epochs(one.task.as_ref(), one.epochs)?;
+    let treatment = arguments.treat.over(Treatment::default())?;
     let (target, given) = (target_name(&arguments.target)?, arguments.roles.roles()?);
     one.spending.check(&target.to_string()).map_err(spending_failure)?;
     let mut house = house_reaching(Arc::new(Console::new()), Some(&target), &arguments.endpoint)?;
@@ -103,7 +107,6 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         .map_err(|error| Failure::from_error(Exit::Malformed, "run::records", error))?;
     let run = Run { manifest, table };
     let dir = runs.join(run.manifest.id.to_string());
-    let treatment = own_treatment(&run);
     let result = run_result_under(&run, TargetRole::Assessed, ALPHA, treatment);
     if arguments.json {
         let mut document = document(&run, &dir, treatment);
@@ -168,7 +171,7 @@ pub(super) fn print(run: &Run, dir: &Path, treatment: Treatment) -> Result<(), F
     if let Some(accuracy) = accuracy_under(run, treatment) {
         output::data(&format!("mean score {:.1} %\n", accuracy * 100.0))?;
     }
-    for score in ph_analysis::metrics(run).iter().filter(|_| is_metric_asked(run)) {
+    for score in &result.metrics {
         output::data(&output::visible(&format!("{}\n", metrics_text(score))))?;
     }
     for (ending, code, count, message) in run.table.failures() {
@@ -189,19 +192,10 @@ pub(super) fn print(run: &Run, dir: &Path, treatment: Treatment) -> Result<(), F
     if let Some(status) = unfinished(&run.manifest) {
         output::data(&output::visible(&format!("{status}\n")))?;
     }
-    let cost = task_cost(run);
-    if cost.total.is_some() || run.manifest.budget.is_some() || !run.manifest.target.is_in_process() {
-        let (total, samples_unknown) = (cost.total.into_iter().collect(), cost.samples_unknown);
-        let costs = Costs { tasks: vec![cost], total, samples_unknown, budget: run.manifest.budget };
+    if let Some(costs) = costs_of(&[run]) {
         output::data(&ph_report::costs_text(&costs))?;
     }
     output::data(&format!("{}  {}\n", run.manifest.id, output::visible(&dir.display().to_string())))
-}
-
-/// Whether the task names metrics or several reducers, so that the table above does not say all.
-fn is_metric_asked(run: &Run) -> bool {
-    let task = &run.manifest.task;
-    !task.metrics.is_empty() || task.epochs.reducer.all().len() > 1
 }
 
 /// The metrics of a score on a line each for groups.
@@ -209,7 +203,7 @@ fn metrics_text(score: &ScoreMetrics) -> String {
     let number = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
     let mut text = format!("{} ({}, {} items):", score.score, score.reducer, score.items);
     for metric in &score.metrics {
-        let name = format!("{:?}", metric.name).to_lowercase();
+        let name = metric.name;
         text.push_str(&format!(" {name} {}", number(metric.value)));
         for group in &metric.groups {
             text.push_str(&format!("\n  {name} {} {} ({} items)", group.group, number(group.value), group.items));
@@ -224,6 +218,9 @@ fn unfinished(manifest: &RunManifest) -> Option<String> {
     match manifest.status {
         RunStatus::Success => None,
         RunStatus::Started => Some("not finished: the run is under way, or broke off without a word".to_owned()),
+        RunStatus::Cancelled if manifest.is_ended_by_budget() => {
+            Some("not finished: the budget ended the run".to_owned())
+        }
         RunStatus::Cancelled => Some("not finished: the run was interrupted".to_owned()),
         RunStatus::Error => Some(format!("not finished: the run failed{why}")),
     }

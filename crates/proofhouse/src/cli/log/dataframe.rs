@@ -49,6 +49,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Rows::Messages => Kind::Messages,
         Rows::Events => Kind::Events,
     };
+    super::refuse_existing(&arguments.out)?;
     let logs = super::log_files(&arguments.logs)?;
     let rows = write(&logs, kind, &arguments.out).map_err(super::log_failure)?;
     crate::output::say(&format!("{}: {rows} rows", arguments.out.display()));

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use ph_base::Digest;
-use ph_evallog::{EvalLog, ImportedHeader, LogWriter, Packer, SampleContext, SamplePlace, import_header, sample_in};
+use ph_evallog::{
+    EvalLog, ImportedHeader, LogWriter, Packer, SampleContext, SamplePlace, import_header, merged_stats, sample_in,
+};
 use serde_json::{Value, json};
 
-use super::log_failure;
+use super::{log_failure, refuse_existing};
 use crate::exit_code::Exit;
 use crate::failure::Failure;
 use crate::output;
@@ -34,10 +36,7 @@ struct Part {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    if arguments.out.exists() {
-        let message = format!("`{}` exists already", arguments.out.display());
-        return Err(Failure::new(Exit::Usage, "log::exists", message).with_hint("give another name with `--out`"));
-    }
+    refuse_existing(&arguments.out)?;
     let parts = arguments.logs.iter().map(|path| part(path)).collect::<Result<Vec<_>, _>>()?;
     same_evaluation(&parts)?;
     let mut last: HashMap<(&str, u32), usize> = HashMap::new();
@@ -119,12 +118,16 @@ fn copy(part: &Part, place: &SamplePlace, writer: &mut LogWriter, packer: &mut P
     writer.sample(&name, &entry, &record, &manifest.target.to_string()).map_err(log_failure)
 }
 
-/// The first log's header; where any of them did not succeed, neither did the whole.
+/// The first log's header with what all used together; where any of them did not succeed, neither did the whole.
 fn header(parts: &[Part]) -> Value {
     let mut header = parts[0].header.clone();
     let status = |part: &Part| part.header["status"].as_str().unwrap_or("started").to_owned();
     if let Some(other) = parts.iter().map(status).find(|status| status != "success") {
         header["status"] = other.into();
+    }
+    let headers: Vec<&Value> = parts.iter().map(|part| &part.header).collect();
+    if let Some(stats) = merged_stats(&headers) {
+        header["stats"] = stats;
     }
     header
 }

@@ -49,11 +49,21 @@ pub(super) fn log_failure(error: LogError) -> Failure {
     let hint = error.hint();
     let (exit, code) = match &error {
         LogError::File { .. } => (Exit::Malformed, "log::file"),
+        LogError::Write { .. } => (Exit::Resource, "log::write"),
         LogError::Archive { .. } => (Exit::Malformed, "log::malformed"),
         LogError::Entry { .. } => (Exit::Malformed, "log::entry"),
         LogError::NoSample { .. } => (Exit::Usage, "log::no_sample"),
     };
     Failure::from_error(exit, code, error).with_hint(hint)
+}
+
+/// Nothing is written over: what is there may be one of the logs.
+fn refuse_existing(out: &Path) -> Result<(), Failure> {
+    if !out.exists() {
+        return Ok(());
+    }
+    let message = format!("`{}` exists already", out.display());
+    Err(Failure::new(Exit::Usage, "log::exists", message).with_hint("give another name with `--out`"))
 }
 
 /// The logs that `paths` name: files as they are, and of folders every `.eval` and `.json` file in them, at any depth.

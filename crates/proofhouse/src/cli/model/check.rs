@@ -55,7 +55,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let model = house.targets.open(&target).map_err(target_failure)?;
     let subject = CheckSubject { model, stranger: house.targets.open_as_stranger(&target) };
     let options = if arguments.quick { ConformanceOptions::quick } else { ConformanceOptions::full };
-    let options = options(arguments.seed);
+    let options = ConformanceOptions { call_timeout: arguments.endpoint.call_timeout(), ..options(arguments.seed) };
     let work = check_conformance(&subject, &options, &house, &spending);
     let conformance = block_on(&house, work)?;
     if arguments.json {

@@ -41,6 +41,8 @@ pub struct RenderHost {
     pub program: PathBuf,
     /// Its arguments.
     pub arguments: Vec<String>,
+    /// Variables of its environment beside those of this process.
+    pub variables: Vec<(String, String)>,
     /// Wall-clock time for one conversation.
     pub time_max: Duration,
 }
@@ -209,6 +211,7 @@ impl RenderProcess {
     async fn start(&self) -> Result<Running, Failure> {
         let mut child = Command::new(&self.host.program)
             .args(&self.host.arguments)
+            .envs(self.host.variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

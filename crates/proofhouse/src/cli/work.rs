@@ -49,7 +49,10 @@ const RENDER_TIME_MAX: Duration = Duration::from_secs(10);
 /// This program once more, as `cli::render_worker` has it. Where the system does not say which file it is, there is none.
 pub(crate) fn render_host() -> Option<RenderHost> {
     let program = std::env::current_exe().ok()?;
-    Some(RenderHost { program, arguments: vec![super::RENDER_WORKER.to_owned()], time_max: RENDER_TIME_MAX })
+    // The allocator would take a gibibyte of addresses before the process can limit itself to less.
+    let variables = vec![("MIMALLOC_ARENA_RESERVE".to_owned(), "0".to_owned())];
+    let arguments = vec![super::RENDER_WORKER.to_owned()];
+    Some(RenderHost { program, arguments, variables, time_max: RENDER_TIME_MAX })
 }
 
 /// Runs `work` on an async runtime; Ctrl-C drains, a second one abandons.

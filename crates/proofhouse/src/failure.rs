@@ -1,6 +1,6 @@
 //! How a command fails: what, where, what to do, and the exit code. Printed once, at the edge.
 //!
-//! Every text in it is made [`visible`] when it is taken in: messages quote files and arguments, which may be hostile.
+//! Every text in it is made [`visible()`] when it is taken in: messages quote files and arguments, which may be hostile.
 
 use std::error::Error;
 use std::fmt;

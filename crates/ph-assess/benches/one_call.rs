@@ -11,8 +11,8 @@
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a bench prints, and ends where something is wrong")]
 
 use std::ffi::OsStr;
-use std::fmt::Write as _;
-use std::io::{BufRead as _, BufReader};
+use std::fs::File;
+use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, OnceLock};
@@ -150,7 +150,7 @@ fn resume(folder: &Path) {
     let run = folder.join("runs").read_dir().unwrap().next().unwrap().unwrap().path();
     let mut segments: Vec<_> = run.join("journal").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
     segments.sort();
-    let last = std::fs::File::options().write(true).open(segments.last().unwrap()).unwrap();
+    let last = File::options().write(true).open(segments.last().unwrap()).unwrap();
     last.set_len(last.metadata().unwrap().len() - CUT_BYTES).unwrap();
     let manifest = std::fs::read_to_string(run.join("run.json")).unwrap();
     std::fs::write(run.join("run.json"), manifest.replace("\"status\": \"success\"", "\"status\": \"started\""))
@@ -199,7 +199,8 @@ impl ModelApi for FirstCall {
 fn write_task(folder: &Path, samples: u64) {
     let task = "name = \"one-call\"\ndataset = \"items.jsonl\"\nsolver = [\"generate\"]\nscorer = [\"includes\"]\n";
     std::fs::write(folder.join("task.toml"), task).unwrap();
-    let mut items = String::new();
+    // Straight to the file: what this made in memory would be part of the peak.
+    let mut items = BufWriter::new(File::create(folder.join("items.jsonl")).unwrap());
     for item in 0..samples {
         writeln!(
             items,
@@ -207,7 +208,7 @@ fn write_task(folder: &Path, samples: u64) {
         )
         .unwrap();
     }
-    std::fs::write(folder.join("items.jsonl"), items).unwrap();
+    items.flush().unwrap();
 }
 
 struct SystemClock;

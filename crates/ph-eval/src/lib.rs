@@ -15,6 +15,8 @@ pub mod generate;
 pub mod generators;
 pub mod import;
 pub mod journal;
+mod key_sort;
+mod key_table;
 pub mod log_files;
 pub mod parameters;
 pub mod price;

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::disk::Disk;
 use crate::journal::segment_files;
+use crate::key_sort::KeySort;
 use crate::segment::{Next, SegmentError, SegmentReader, StoredSample};
 
 const MANIFEST: &str = "run.json";
@@ -207,17 +208,28 @@ fn malformed(path: PathBuf, line: u64, error: &serde_json::Error) -> RunDirError
 
 /// The names that a journal has more than once, with their number. What cannot be read shows when it is read.
 fn repeated_names(segments: &[PathBuf]) -> Result<HashMap<NameKey, u32>, RunDirError> {
-    let mut names: HashMap<NameKey, u32> = HashMap::new();
+    let mut names = KeySort::new();
     for path in segments {
-        let mut segment =
-            SegmentReader::open(path).map_err(|source| RunDirError::Read { path: path.clone(), source })?;
+        let read = |source| RunDirError::Read { path: path.clone(), source };
+        let mut segment = SegmentReader::open(path).map_err(read)?;
         while let Ok(Some(name)) = segment.next_name() {
-            *names.entry(name_key(&name)).or_default() += 1;
+            names.push(name_key(&name));
         }
     }
-    names.retain(|_, count| *count > 1);
-    names.shrink_to_fit();
-    Ok(names)
+    repeated_keys(names).map_err(|source| RunDirError::Read { path: std::env::temp_dir(), source })
+}
+
+fn repeated_keys(names: KeySort<{ size_of::<NameKey>() }>) -> io::Result<HashMap<NameKey, u32>> {
+    let mut repeated = HashMap::new();
+    let mut before = None;
+    for key in names.finish()? {
+        let key = key?;
+        if before == Some(key) {
+            *repeated.entry(key).or_insert(1) += 1;
+        }
+        before = Some(key);
+    }
+    Ok(repeated)
 }
 
 /// Reads a journal entry by entry; of a sample that was asked again only the last record. After an error it ends.

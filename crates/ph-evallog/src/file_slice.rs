@@ -8,13 +8,15 @@ use std::sync::Arc;
 
 /// Reads the bytes of one range of a file; where the file has become shorter it ends early.
 #[derive(Debug)]
-pub(crate) struct FileSlice {
+pub struct FileSlice {
     file: Arc<File>,
     range: Range<u64>,
 }
 
 impl FileSlice {
-    pub(crate) fn new(file: Arc<File>, range: Range<u64>) -> Self {
+    /// The bytes of `range`.
+    #[must_use]
+    pub fn new(file: Arc<File>, range: Range<u64>) -> Self {
         Self { file, range }
     }
 }

@@ -37,6 +37,7 @@ mod totals;
 pub mod zip;
 
 pub use error::{LogError, Result};
+pub use file_slice::FileSlice;
 pub use header::start_json;
 pub use imported::{ImportedHeader, import_header};
 pub use log_writer::LogWriter;

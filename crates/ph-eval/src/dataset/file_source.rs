@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::item_digest::ItemDigest;
 use super::item_file::ItemFile;
-use super::whole_file::{Pass, Whole};
+use super::whole_file::{Reading, Whole};
 use super::{LocatedItem, LocatedItems};
 use crate::scorer::{ScorerSet, takes};
 use crate::solver::SolverChain;
@@ -52,7 +52,7 @@ impl FileSource {
                 (problem, hint)
             })
         };
-        Pass::new(&self.items, self.empty_digest(), &check).run(options)
+        Reading { file: &self.items, digest: self.empty_digest(), check: &check }.run(options)
     }
 
     fn empty_digest(&self) -> ItemDigest {

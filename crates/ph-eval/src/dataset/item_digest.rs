@@ -5,6 +5,7 @@ use ph_base::digest::DigestBuilder;
 use ph_record::{Sample, TaskSpec};
 
 /// The digest of spec, files that solvers read, and items.
+#[derive(Clone)]
 pub(super) struct ItemDigest(DigestBuilder);
 
 impl ItemDigest {

@@ -1,8 +1,8 @@
 //! Datasets in files: JSON Lines, CSV and Parquet, read as they are needed and never held whole.
 //!
-//! A file is read twice: once for the task's digest, which also refuses an id that comes twice, and once to run it; if
-//! it changed in between, the run ends with an error. Shuffled items are reached by an index of where they begin, 16 bytes
-//! each. Errors name file, line and column.
+//! A file is read twice: once for the task's digest, which also refuses an id that comes twice (ids are sorted, of many in
+//! a temporary file), and once to run it; if it changed in between, the run ends with an error. Shuffled items are reached
+//! by an index of where they begin, 16 bytes each. Errors name file, line and column.
 
 mod csv_file;
 mod fields;

@@ -26,7 +26,8 @@ pub(super) fn shuffle(items: &mut [(u64, u64)], seed: u64) {
 pub(super) struct ShuffledItems {
     file: String,
     source: Seekable,
-    order: std::vec::IntoIter<(u64, u64)>,
+    order: Arc<Vec<(u64, u64)>>,
+    next: usize,
     /// The column names of a CSV file; none for JSON Lines.
     headers: Option<StringRecord>,
     fields: FieldMap,
@@ -39,7 +40,7 @@ impl ShuffledItems {
         headers: Option<StringRecord>,
         fields: FieldMap,
     ) -> Self {
-        Self { file, source, order: order.as_ref().clone().into_iter(), headers, fields }
+        Self { file, source, order, next: 0, headers, fields }
     }
 
     fn item(&mut self, offset: u64, line: u64) -> Result<Sample, TaskSourceError> {
@@ -62,7 +63,8 @@ impl Iterator for ShuffledItems {
     type Item = Result<LocatedItem, ItemError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let (offset, line) = self.order.next()?;
+        let (offset, line) = *self.order.get(self.next)?;
+        self.next += 1;
         let item = self.item(offset, line).map(|sample| LocatedItem { line, offset, sample });
         Some(item.map_err(|error| ItemError { line, error, ends: true }))
     }

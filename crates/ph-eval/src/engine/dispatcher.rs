@@ -73,31 +73,32 @@ struct Round {
     jobs: Jobs,
     finished: Finished,
     is_source_over: bool,
-    source_failure: Option<TaskSourceError>,
+    failure: Option<Failure>,
 }
 
 impl Round {
     /// The next job that is not finished already, with the attempts before it.
     fn next(&mut self, stream: &dyn SampleStream) -> Option<(Job, Vec<SampleAttempt>)> {
-        loop {
-            match self.jobs.next() {
-                Some(Ok(job)) if self.finished.has(&job.sample.id, job.epoch) => {}
-                Some(Ok(job)) if !stream.asks(&job.sample.id, job.epoch) => {}
-                Some(Ok(job)) => {
-                    let before = self.finished.before(&job.sample.id, job.epoch).map(attempts_of);
-                    let before = before.unwrap_or_else(|| stream.earlier_attempts(&job.sample.id, job.epoch));
-                    return Some((job, before));
-                }
-                Some(Err(error)) => {
-                    (self.is_source_over, self.source_failure) = (true, Some(error));
-                    return None;
-                }
-                None => {
-                    self.is_source_over = true;
-                    return None;
-                }
+        let next = self.unfinished(stream);
+        self.is_source_over = !matches!(next, Ok(Some(_)));
+        next.unwrap_or_else(|failure| {
+            self.failure = Some(failure);
+            None
+        })
+    }
+
+    fn unfinished(&mut self, stream: &dyn SampleStream) -> Result<Option<(Job, Vec<SampleAttempt>)>, Failure> {
+        for job in self.jobs.by_ref() {
+            let job = job?;
+            let (id, epoch) = (&job.sample.id, job.epoch);
+            if self.finished.has(id, epoch)? || !stream.asks(id, epoch) {
+                continue;
             }
+            let before = self.finished.before(id, epoch).map(attempts_of);
+            let before = before.unwrap_or_else(|| stream.earlier_attempts(id, epoch));
+            return Ok(Some((job, before)));
         }
+        Ok(None)
     }
 }
 
@@ -129,7 +130,7 @@ impl Dispatcher<'_> {
             let started = RunEvent::RoundStarted { round, samples: samples_hint, finished: finished.count() };
             self.keep(started).await?;
             let jobs = Jobs::new(samples, self.manifest.epochs, round);
-            let mut round = Round { jobs, finished, is_source_over: false, source_failure: None };
+            let mut round = Round { jobs, finished, is_source_over: false, failure: None };
             let mut in_flight = InFlight::new();
             let ended = self.round(stream, &mut round, &mut in_flight).await;
             // Whatever ended the round, no task outlives it: after a failure nothing more is sent.
@@ -183,8 +184,8 @@ impl Dispatcher<'_> {
                 _ = tick.tick(), if self.tuning.is_some() && !in_flight.is_empty() => self.tune(),
             }
         }
-        match round.source_failure.take() {
-            Some(error) => Err(error.into()),
+        match round.failure.take() {
+            Some(failure) => Err(failure),
             None if round.is_source_over => Ok(RunStatus::Success),
             None => Ok(RunStatus::Cancelled),
         }

@@ -1,10 +1,12 @@
 //! What an interrupted run left in its journal: which samples it need not ask again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use ph_base::Digest;
 use ph_record::{BudgetLimit, Ending, LimitKind, SampleRecord};
 
+use crate::key_sort::KeySort;
+use crate::key_table::KeyTable;
 use crate::run_dir::{RunDir, RunDirError};
 
 /// A run that is gone on with.
@@ -60,10 +62,15 @@ fn key(sample: &str, epoch: u32) -> Key {
     key
 }
 
+/// What is too much for memory cannot be read or written.
+fn kept_aside(source: std::io::Error) -> RunDirError {
+    RunDirError::Read { path: std::env::temp_dir(), source }
+}
+
 /// The finished samples of one round.
 #[derive(Default)]
 pub(super) struct Finished {
-    done: HashSet<Key>,
+    done: KeyTable<{ size_of::<Key>() }>,
     again: HashMap<Key, SampleRecord>,
 }
 
@@ -74,7 +81,7 @@ impl Finished {
         round: u32,
         mut see: impl FnMut(&SampleRecord, bool),
     ) -> Result<Self, RunDirError> {
-        let mut finished = Self::default();
+        let (mut finished, mut done) = (Self::default(), KeySort::new());
         for record in earlier.dir.records_without_events()? {
             let record = record?;
             if record.round != round {
@@ -84,10 +91,12 @@ impl Finished {
             if earlier.again.is_due(&record, earlier.budget) {
                 see(&record, true);
                 finished.again.insert(key, record);
-            } else if finished.done.insert(key) {
+            } else {
                 see(&record, false);
+                done.push(key);
             }
         }
+        finished.done = KeyTable::new(done).map_err(kept_aside)?;
         finished.read_transcripts(earlier)?;
         Ok(finished)
     }
@@ -108,12 +117,15 @@ impl Finished {
 
     /// How many need not be asked again.
     pub(super) fn count(&self) -> u64 {
-        self.done.len() as u64
+        self.done.len()
     }
 
-    /// Whether a sample need not be asked again; each is asked for once.
-    pub(super) fn has(&mut self, sample: &str, epoch: u32) -> bool {
-        !self.done.is_empty() && self.done.remove(&key(sample, epoch))
+    /// Whether a sample need not be asked again.
+    pub(super) fn has(&self, sample: &str, epoch: u32) -> Result<bool, RunDirError> {
+        if self.done.len() == 0 {
+            return Ok(false);
+        }
+        self.done.has(&key(sample, epoch)).map_err(kept_aside)
     }
 
     /// The record of a sample that is asked again.

@@ -46,6 +46,29 @@ fn the_command_line_is_wrong() {
 }
 
 #[test]
+fn a_key_or_a_log_is_wrong() {
+    let folder = tempfile::tempdir().unwrap();
+    let here = folder.path();
+    check("key_name", here, &["key", "new", "a name", "--out", "k"]);
+    check("key_missing", here, &["key", "show", "absent.key"]);
+    std::fs::write(here.join("made.key"), "mine").unwrap();
+    check("key_exists", here, &["key", "new", "lab.example/p", "--out", "made.key"]);
+    check("key_malformed", here, &["key", "show", "made.key"]);
+    std::fs::write(here.join("w.key"), WITNESS_KEY).unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(here.join("w.key"), mode).unwrap();
+    std::fs::write(here.join("logs.txt"), "# logs\nlab.example/p\n").unwrap();
+    let serve = |log| ["witness", "serve", "--key", "w.key", "--state", "state", "--port", "0", "--log", log];
+    check("witness_log_is_no_key", here, &serve("lab.example/p"));
+    check("witness_log_file", here, &serve("logs.txt"));
+    check("witness_own_key", here, &serve("witness+f13a86db+AdYV1Ztajd9BvyjP2HgpwrqYL6TjOwIjGMOq8Bu42xbN"));
+    assert!(!here.join("state").exists(), "a refused command leaves nothing behind");
+}
+
+/// A published key (github.com/transparency-dev/witness, `witness_test.go`).
+const WITNESS_KEY: &str = "PRIVATE+KEY+witness+f13a86db+AaLa/dfyBhyo/m0Z7WCi98ENVZWtrP8pxgRNrx7tIWiA\n";
+
+#[test]
 fn the_output_directory_cannot_be_used() {
     let folder = tempfile::tempdir().unwrap();
     let here = folder.path();

@@ -2,11 +2,13 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stdout, reason = "tests")]
 
 mod assess;
+mod bundle;
 mod endings;
 mod errors;
 mod eval;
 mod inspect;
 mod inspect_view;
+mod interop;
 mod interrupt;
 mod logs;
 mod model_errors;
@@ -17,3 +19,4 @@ mod resume;
 mod roles;
 mod served;
 mod spending;
+mod witness;

@@ -9,6 +9,9 @@ use serde_json::Value;
 pub(crate) fn proofhouse(arguments: &[&str]) -> Command {
     let mut command = Command::new(assert_cmd::cargo::cargo_bin!("proofhouse"));
     command.args(arguments).env("NO_COLOR", "1").env_remove("RUST_BACKTRACE");
+    // Keys that the program makes for itself are not the developer's.
+    command.env("PROOFHOUSE_DATA_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("proofhouse-data"));
+    command.env_remove("PROOFHOUSE_LEDGER_KEY").env_remove("PROOFHOUSE_WITNESS_POLICY");
     command
 }
 

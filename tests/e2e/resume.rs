@@ -36,9 +36,8 @@ fn base_url(stub: &Stub) -> String {
 
 /// The program under way on the task in `folder`.
 fn start(folder: &Path, stub: &Stub, more: &[&str]) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_proofhouse"))
+    proofhouse(&["eval", "run", "task.toml", "--target", "openai-api/stub/m", "--base-url", &base_url(stub)])
         .current_dir(folder)
-        .args(["eval", "run", "task.toml", "--target", "openai-api/stub/m", "--base-url", &base_url(stub)])
         .args(more)
         .stdout(Stdio::null())
         .stderr(Stdio::null())

@@ -76,8 +76,14 @@ fn axe() -> Option<PathBuf> {
 /// What is installed into the Python environment: NumPy repeats the forward pass, Inspect runs against `model serve` and
 /// reads our logs, the SDKs read what the stub says. Pinned, so that a release of
 /// theirs never turns a test red.
-const PACKAGES: [&str; 5] =
-    ["numpy==2.4.6", "inspect_ai==0.3.285", "openai==3.54.0", "anthropic==2.12.0", "google-genai==3.4.0"];
+const PACKAGES: [&str; 6] = [
+    "numpy==2.4.6",
+    "inspect_ai==0.3.285",
+    "cryptography==50.0.2",
+    "openai==3.54.0",
+    "anthropic==2.12.0",
+    "google-genai==3.4.0",
+];
 
 /// Makes the Python environment of the tests and says where it is.
 pub(crate) fn test_tools() -> Result<(), String> {

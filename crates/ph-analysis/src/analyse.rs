@@ -5,7 +5,7 @@ use ph_record::{PlannedTarget, PlannedTask, RunStatus, TargetRole, Treatment};
 
 use crate::caveat::{Seen, caveats};
 use crate::comparison::{Comparison, Draft, Outcome, Subject, compare, empty};
-use crate::cost::costs;
+use crate::cost::{Costs, costs};
 use crate::deviation::deviations;
 use crate::endings::{endings, failures, responses};
 use crate::estimate::estimate;
@@ -36,11 +36,11 @@ pub fn analyse(input: &AnalysisInput) -> ReportData {
     let seen = Seen { results: &results, comparisons: &comparisons, searches: &searches, margin: plan.margin };
     ReportData {
         version: ReportData::VERSION,
-        assessment: input.assessment,
-        program: input.program.clone(),
-        started_at: input.started_at,
-        finished_at: input.finished_at,
-        interrupted: input.interrupted,
+        assessment: input.manifest.id,
+        program: input.manifest.program.clone(),
+        started_at: input.manifest.started_at,
+        finished_at: input.manifest.completed_at.unwrap_or(input.manifest.started_at),
+        interrupted: input.manifest.interrupted,
         problems: problems(input, &results, &comparisons, &searches),
         deviations: deviations(input),
         targets: input.plan.targets.iter().map(target_summary).collect(),
@@ -49,9 +49,9 @@ pub fn analyse(input: &AnalysisInput) -> ReportData {
         negatives: negatives(&comparisons, &searches, &plan),
         absolutes: if has_comparator { Vec::new() } else { absolutes(input, &results, &searches) },
         limits: limits(input, &comparisons, has_comparator),
-        conformance: None,
-        costs: costs(input),
-        repeat: input.repeat.clone(),
+        conformance: (!input.conformance.is_empty()).then(|| input.conformance.clone()),
+        costs: whole_costs(input),
+        repeat: input.manifest.repeat.clone(),
         companions: companions(input),
         statement: input.plan.statement.clone(),
         treatment: total(results.iter().flat_map(|result| result.treatment.iter().copied())),
@@ -60,6 +60,14 @@ pub fn analyse(input: &AnalysisInput) -> ReportData {
         searches,
         results,
     }
+}
+
+/// What the runs cost, with the budget of the whole assessment, its checks included, which no run knows.
+fn whole_costs(input: &AnalysisInput) -> Option<Costs> {
+    let Some(budget) = input.manifest.budget else { return costs(input) };
+    let mut all = costs(input).unwrap_or_default();
+    all.budget = Some(budget);
+    Some(all)
 }
 
 fn comparator(input: &AnalysisInput) -> Option<&TargetName> {
@@ -321,7 +329,7 @@ fn plan_summary(input: &AnalysisInput) -> PlanSummary {
     let (plan, judged) = (&input.plan, &input.plan.analysis);
     PlanSummary {
         id: plan.id,
-        digest: input.plan_digest,
+        digest: input.manifest.plan_digest,
         created_at: plan.created_at,
         kind: plan.kind,
         seed: plan.seed,

@@ -1,9 +1,9 @@
 //! What an analysis is made from. `ph-assess` fills it from live runs, a verifier from recorded ones.
 
-use ph_base::{AssessmentId, Digest, Timestamp};
 use ph_model::TargetName;
-use ph_record::{Plan, RunManifest};
+use ph_record::{AssessmentManifest, Plan, RunManifest};
 
+use crate::conformance::Conformance;
 use crate::run_table::RunTable;
 
 /// One run: one task on one target.
@@ -27,26 +27,16 @@ pub struct Companion {
 /// Everything that the analysis of one assessment reads.
 #[derive(Debug, Clone)]
 pub struct AnalysisInput {
-    /// The assessment.
-    pub assessment: AssessmentId,
-    /// The program with its version, for instance `proofhouse 0.1.0`.
-    pub program: String,
+    /// The assessment: when it began and ended, what it spent, what a report must say of it.
+    pub manifest: AssessmentManifest,
     /// The locked plan.
     pub plan: Plan,
-    /// The digest of the bytes of `plan.json`.
-    pub plan_digest: Digest,
     /// The runs, in any order; comparator included.
     pub runs: Vec<Run>,
     /// The comparator on the later rounds' items of assessed targets.
     pub companions: Vec<Companion>,
-    /// When the assessment began.
-    pub started_at: Timestamp,
-    /// When it ended.
-    pub finished_at: Timestamp,
-    /// Whether it was interrupted.
-    pub interrupted: bool,
-    /// The command line that repeats it, without secrets.
-    pub repeat: String,
+    /// What was seen when the targets' endpoints were checked.
+    pub conformance: Vec<Conformance>,
 }
 
 impl AnalysisInput {

@@ -48,17 +48,32 @@ pub(crate) fn limits(input: &AnalysisInput, comparisons: &[Comparison], has_comp
     }
     if input.plan.kind == RunKind::Exploratory {
         all.push("The plan is exploratory: its differences suggest and confirm nothing.".to_owned());
-    } else {
+    } else if input.manifest.cosigned_by.is_empty() {
         all.push(
             "That the plan was locked before the first answer is the word of whoever ran this: nobody else has signed \
              it."
             .to_owned(),
         );
+    } else {
+        all.push(format!(
+            "That the plan was locked before the first answer is what {} cosigned; whether that is so is shown by the \
+             bundle's proofs, not by this page.",
+            list(&input.manifest.cosigned_by)
+        ));
     }
     if comparisons.iter().any(|comparison| (1..PAIRS_FEW).contains(&comparison.clusters)) {
         all.push(format!(
             "Some comparisons have fewer than {PAIRS_FEW} independent pairs; their intervals are approximate."
         ));
     }
+    all.extend(input.manifest.remarks.iter().cloned());
+    all.extend(input.manifest.resumed.iter().map(|at| {
+        format!("The assessment had been broken off and was gone on with at {at}; no finished sample was asked again.")
+    }));
     all
+}
+
+/// Names in back-ticks.
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }

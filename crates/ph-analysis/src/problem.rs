@@ -51,7 +51,11 @@ pub(crate) fn problems(
     searches: &[SearchSummary],
 ) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if input.interrupted {
+    if let Some(budget) = input.manifest.budget.filter(|budget| budget.ended_run) {
+        let text = format!("the budget of {} ended the assessment: {} are spent", budget.limit, budget.spent);
+        problems.push(Problem { kind: ProblemKind::Budget, target: None, task: None, text });
+    }
+    if input.manifest.interrupted {
         let text = "the assessment was interrupted: the numbers below are of what had finished".to_owned();
         problems.push(Problem { kind: ProblemKind::Interrupted, target: None, task: None, text });
     }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use ph_base::{Digest, Money, PlanId, RunId, Timestamp};
 use ph_model::{Message, ModelOutput, StopReason, TargetName, Usage};
 use ph_record::{
-    AnalysisPlan, AnalysisSpec, DatasetSpec, Ending, EpochsSpec, Expected, FaultDirection, MeasureSpec, Plan,
-    PlannedTarget, PlannedTask, RecordedError, Response, RunKind, RunManifest, RunStatus, SampleId, SampleInput,
-    SampleRecord, Score, ScoreValue, TargetRole, TaskLimits, TaskSpec,
+    AnalysisPlan, AnalysisSpec, AssessmentManifest, DatasetSpec, Ending, EpochsSpec, Expected, FaultDirection,
+    MeasureSpec, Plan, PlannedTarget, PlannedTask, RecordedError, Response, RunKind, RunManifest, RunStatus, SampleId,
+    SampleInput, SampleRecord, Score, ScoreValue, TargetRole, TaskLimits, TaskSpec,
 };
 use serde_json::{Map, Value, json};
 
@@ -237,16 +237,26 @@ pub(crate) fn input(runs: Vec<Run>, targets: &[&str], compared: bool) -> Analysi
         statement: None,
     };
     AnalysisInput {
-        assessment: ph_base::AssessmentId::new(Timestamp(1_795_333_411_000), [2; 10]),
-        program: "proofhouse 0.1.0".to_owned(),
-        plan_digest: Digest::of(b"plan"),
+        manifest: AssessmentManifest {
+            version: AssessmentManifest::VERSION,
+            id: ph_base::AssessmentId::new(Timestamp(1_795_333_411_000), [2; 10]),
+            program: "proofhouse 0.1.0".to_owned(),
+            plan_digest: Digest::of(b"plan"),
+            status: RunStatus::Success,
+            runs: Vec::new(),
+            budget: None,
+            resumed: Vec::new(),
+            cosigned_by: Vec::new(),
+            remarks: Vec::new(),
+            repeat: "proofhouse assess --seed 7".to_owned(),
+            interrupted: false,
+            started_at: Timestamp(1_795_333_411_000),
+            completed_at: Some(Timestamp(1_795_333_471_000)),
+        },
         plan,
         runs,
         companions: Vec::new(),
-        started_at: Timestamp(1_795_333_411_000),
-        finished_at: Timestamp(1_795_333_471_000),
-        interrupted: false,
-        repeat: "proofhouse assess --seed 7".to_owned(),
+        conformance: Vec::new(),
     }
 }
 

@@ -114,6 +114,8 @@ fn one_call(folder: &Path, connections: u32) -> RunOne {
         items_of: None,
         spending: Spending::default(),
         roles: Roles::default(),
+        kind: ph_record::RunKind::Exploratory,
+        record: None,
     }
 }
 
@@ -240,6 +242,7 @@ fn house(port: u16) -> House {
         program: "bench".to_owned(),
         targets_at_once: 1,
         doors: Doors::default(),
+        keeper: None,
     }
 }
 

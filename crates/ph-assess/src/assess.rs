@@ -4,21 +4,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::stream;
 use futures::{StreamExt, TryStreamExt};
-use ph_analysis::{AnalysisInput, Companion, Conformance, Problem, ProblemKind, ReportData, Run, analyse};
+use ph_analysis::{AnalysisInput, Companion, Conformance, ReportData, Run, analyse};
 use ph_base::{AssessmentId, RunId};
 use ph_eval::{Again, RunDir, RunDirError, SpendingError};
 use ph_model::{ModelApi, TargetName};
-use ph_record::{BudgetUse, Plan, RunManifest, RunStatus, TaskSource};
+use ph_record::{AssessmentManifest, BudgetUse, Plan, RunEntry, RunKind, RunManifest, RunStatus, TaskSource};
 
 use crate::conformance::{CheckSubject, check_conformance};
 use crate::earlier::{EarlierAssessment, EarlierError};
 use crate::house::House;
 use crate::later_items::LaterItems;
-use crate::manifest::{AssessmentManifest, RunEntry};
 use crate::output_dir::{OutputDir, OutputError};
 use crate::plan::{AssessRequest, PlanError, TaskRoleModels, make};
+use crate::record::{Attested, Record, RecordKeepError};
 use crate::roles::{RoleBindError, RoleBinder};
-use crate::run_one::{RunOne, RunOneError, read_table};
+use crate::run_one::{RunOne, RunOneError, RunRecord, read_table};
 use crate::target::TargetError;
 
 /// An assessment cannot be made, or broke off.
@@ -54,6 +54,9 @@ pub enum AssessError {
     /// The assessment that is to be gone on with is not there, or is another one; nothing was sent.
     #[error(transparent)]
     Earlier(#[from] EarlierError),
+    /// The record cannot be kept, or the witnesses have not cosigned the plan.
+    #[error(transparent)]
+    Record(#[from] RecordKeepError),
     /// The report page cannot be made.
     #[error("cannot make the report page")]
     Report(#[from] ph_report::ReportError),
@@ -68,6 +71,8 @@ pub struct Assessed {
     pub report: ReportData,
     /// Items that tasks left out because they cannot be read or asked.
     pub skipped: u64,
+    /// The attested report and its bundle, where a record is kept.
+    pub attested: Option<Attested>,
     /// The output directory.
     pub out: OutputDir,
 }
@@ -81,12 +86,16 @@ pub async fn assess(request: &AssessRequest, house: &House) -> Result<Assessed, 
         request.spending.check(&target.to_string())?;
     }
     let mut assessment = if request.resume { go_on(request, house)? } else { begin(request, house).await? };
-    if let Err(error) = assessment.all_runs().await {
+    let done = match assessment.lock_plan().await {
+        Ok(()) => assessment.all_runs().await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = done {
         assessment.broke_off();
         return Err(error);
     }
     house.progress.analysing(assessment.is_cancelled());
-    assessment.finish()
+    assessment.finish().await
 }
 
 /// A new assessment, its plan locked.
@@ -110,6 +119,10 @@ async fn begin<'a>(request: &'a AssessRequest, house: &'a House) -> Result<Asses
         runs: Vec::new(),
         budget: budget_use(request),
         resumed: Vec::new(),
+        cosigned_by: Vec::new(),
+        remarks: Vec::new(),
+        repeat: request.repeat.clone(),
+        interrupted: false,
         started_at: house.clock.now(),
         completed_at: None,
     };
@@ -177,6 +190,8 @@ struct Assessment<'a> {
     companions: Vec<Companion>,
     conformance: Vec<Conformance>,
     roles: TaskRoleModels,
+    /// Where a record is kept.
+    record: Option<RunRecord>,
 }
 
 impl<'a> Assessment<'a> {
@@ -188,7 +203,27 @@ impl<'a> Assessment<'a> {
         out.write_json("assessment.json", &manifest)?;
         let (runs, later, input, companions) = Default::default();
         let manifest = Mutex::new(manifest);
-        Ok(Self { request, house, out, plan, manifest, runs, later, input, companions, conformance, roles })
+        let record = None;
+        Ok(Self { request, house, out, plan, manifest, runs, later, input, companions, conformance, roles, record })
+    }
+
+    /// Locks the plan in the record; where it confirms and there are witnesses, they must have cosigned before anything is sent.
+    async fn lock_plan(&mut self) -> Result<(), AssessError> {
+        let Some(keeper) = &self.house.keeper else { return Ok(()) };
+        let AssessmentManifest { id, plan_digest: digest, .. } = self.manifest().clone();
+        let record = Record::open(self.out.root(), &id.to_string(), keeper, self.house)?;
+        let mut cosigned = record.lock_plan(&self.plan, digest).await?;
+        if self.plan.kind == RunKind::Confirmatory {
+            cosigned = record.require(cosigned, self.house.progress.as_ref())?;
+        }
+        let mut manifest = self.manifest();
+        // What is cosigned once runs have begun says nothing of what came before them.
+        if manifest.runs.is_empty() && cosigned.is_satisfied {
+            manifest.cosigned_by = cosigned.signed;
+        }
+        drop(manifest);
+        self.record = Some(RunRecord { record: Arc::new(record), plan: Some(digest) });
+        Ok(())
     }
 
     async fn all_runs(&mut self) -> Result<(), AssessError> {
@@ -248,6 +283,8 @@ impl<'a> Assessment<'a> {
             items_of: items_of.clone(),
             spending: self.request.spending.clone(),
             roles,
+            kind: self.plan.kind,
+            record: self.record.clone(),
         };
         let run = match earlier {
             Some(dir) => self.go_on(&one, dir, model).await?,
@@ -356,42 +393,29 @@ impl<'a> Assessment<'a> {
         self.manifest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn finish(self) -> Result<Assessed, AssessError> {
-        let interrupted = self.is_cancelled();
+    async fn finish(self) -> Result<Assessed, AssessError> {
         let mut manifest = self.manifest().clone();
-        let input = AnalysisInput {
-            assessment: manifest.id,
-            program: self.house.program.clone(),
-            plan: self.plan,
-            plan_digest: manifest.plan_digest,
-            runs: self.input,
-            companions: self.companions,
-            started_at: manifest.started_at,
-            finished_at: self.house.clock.now(),
-            interrupted,
-            repeat: self.request.repeat.clone(),
-        };
+        manifest.interrupted = self.is_cancelled();
         manifest.budget = budget_use(self.request);
-        let mut report = analyse(&input);
-        report.limits.extend(self.house.targets.says());
-        report.limits.extend(manifest.resumed.iter().map(|at| {
-            format!(
-                "The assessment had been broken off and was gone on with at {at}; no finished sample was asked again."
-            )
-        }));
-        report.conformance = (!self.conformance.is_empty()).then_some(self.conformance);
-        if let Some(budget) = manifest.budget {
-            note_budget(&mut report, budget);
-        }
+        manifest.remarks = self.house.targets.says();
+        let is_whole = !manifest.interrupted && !manifest.is_ended_by_budget();
+        manifest.status = if is_whole { RunStatus::Success } else { RunStatus::Cancelled };
+        manifest.completed_at = Some(self.house.clock.now());
+        let (plan, runs, companions, conformance) = (self.plan, self.input, self.companions, self.conformance);
+        let report = analyse(&AnalysisInput { manifest: manifest.clone(), plan, runs, companions, conformance });
         self.out.write_json("report/report.json", &report)?;
         self.out.write("report/report.html", ph_report::html(&report)?.as_bytes())?;
         self.out.write("report/report.md", ph_report::markdown(&report).as_bytes())?;
-        let is_whole = !interrupted && !manifest.is_ended_by_budget();
-        manifest.status = if is_whole { RunStatus::Success } else { RunStatus::Cancelled };
-        manifest.completed_at = Some(self.house.clock.now());
         self.out.write_json("assessment.json", &manifest)?;
+        let attested = match &self.record {
+            Some(RunRecord { record, .. }) => Some(record.attest(self.out.root(), manifest.id, &manifest.runs).await?),
+            None => None,
+        };
+        if let Some(attested) = &attested {
+            self.house.progress.cosigned(&attested.cosigned);
+        }
         let skipped = self.runs.iter().filter_map(|run| run.skipped.as_ref()).map(|skipped| skipped.count).sum();
-        Ok(Assessed { manifest, report, skipped, out: self.out })
+        Ok(Assessed { manifest, report, skipped, attested, out: self.out })
     }
 
     fn is_cancelled(&self) -> bool {
@@ -407,13 +431,4 @@ impl<'a> Assessment<'a> {
 fn budget_use(request: &AssessRequest) -> Option<BudgetUse> {
     let budget = request.spending.budget.as_ref()?;
     Some(BudgetUse { limit: budget.limit(), spent: budget.spent(), ended_run: budget.is_ended() })
-}
-
-/// The budget of the whole assessment, the checks included, which no run knows.
-fn note_budget(report: &mut ReportData, budget: BudgetUse) {
-    report.costs.get_or_insert_default().budget = Some(budget);
-    if budget.ended_run {
-        let text = format!("the budget of {} ended the assessment: {} are spent", budget.limit, budget.spent);
-        report.problems.insert(0, Problem { kind: ProblemKind::Budget, target: None, task: None, text });
-    }
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 
 use ph_analysis::Conformance;
 use ph_base::{Digest, PlanId};
-use ph_record::Plan;
+use ph_record::{AssessmentManifest, Plan};
 use serde::de::DeserializeOwned;
 
 use crate::change::{Change, changes, list};
-use crate::manifest::AssessmentManifest;
+use crate::own_plan::PLAN;
 
 /// What an output directory has of an assessment.
 #[derive(Debug, Clone)]
@@ -98,11 +98,16 @@ fn read<T: DeserializeOwned>(path: &Path) -> Result<(T, Digest), EarlierError> {
 /// # Errors
 /// [`EarlierError`]; a plan that is not there is one that cannot be shown to be the same.
 pub(crate) fn check_plan_of(run: &Path, plan: PlanId) -> Result<(), EarlierError> {
-    let root = run.parent().and_then(Path::parent).unwrap_or(Path::new("."));
-    let earlier = EarlierAssessment::read(root)?;
-    if earlier.plan.id == plan {
+    let own = run.join(PLAN);
+    let is = if own.exists() {
+        read::<Plan>(&own)?.0.id
+    } else {
+        let root = run.parent().and_then(Path::parent).unwrap_or(Path::new("."));
+        EarlierAssessment::read(root)?.plan.id
+    };
+    if is == plan {
         return Ok(());
     }
-    let change = Change { what: "plan".to_owned(), was: plan.to_string(), is: earlier.plan.id.to_string() };
+    let change = Change { what: "plan".to_owned(), was: plan.to_string(), is: is.to_string() };
     Err(EarlierError::Changed { changes: vec![change] })
 }

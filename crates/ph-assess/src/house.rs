@@ -8,6 +8,8 @@ use ph_eval::{Cancellation, Reporter};
 use ph_model::TargetName;
 use ph_record::{Plan, RunEvent, TaskSpec};
 
+use crate::keeper::Keeper;
+use crate::record::Cosigned;
 use crate::target::TargetOpener;
 use crate::target_limits::Doors;
 
@@ -30,6 +32,8 @@ pub struct House {
     pub targets_at_once: usize,
     /// The doors of the targets that were asked for.
     pub doors: Doors,
+    /// What ledgers are kept with; without it none are.
+    pub keeper: Option<Keeper>,
 }
 
 /// Is told how an assessment goes on. Nothing depends on what it does.
@@ -50,6 +54,11 @@ pub trait Progress: Send + Sync {
     /// A run is about to begin: who reports it. `items_of` is the assessed target whose later items the comparator is
     /// asked, where that is what the run is for.
     fn run(&self, target: &TargetName, task: &TaskSpec, items_of: Option<&TargetName>) -> Box<dyn Reporter>;
+
+    /// Witnesses were asked for the latest tree head of a record; the latest head stands, whether they cosigned or not.
+    fn cosigned(&self, cosigned: &Cosigned) {
+        let _ = cosigned;
+    }
 
     /// The runs have ended, all of them or `interrupted`; the analysis begins.
     fn analysing(&self, interrupted: bool);

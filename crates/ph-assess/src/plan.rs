@@ -30,6 +30,8 @@ pub struct AssessRequest {
     pub out: PathBuf,
     /// Whether the assessment in the output directory is gone on with.
     pub resume: bool,
+    /// Exploratory or confirmatory.
+    pub kind: RunKind,
     /// The most items per task.
     pub limit: Option<u64>,
     /// Epochs per item, where not the task's own.
@@ -112,7 +114,7 @@ pub fn make(request: &AssessRequest, roles: &TaskRoleModels, house: &House) -> R
         id: PlanId::new(now, (house.random)()),
         created_at: now,
         program: house.program.clone(),
-        kind: RunKind::Confirmatory,
+        kind: request.kind,
         seed: request.seed,
         limit: request.limit,
         targets,
@@ -134,16 +136,7 @@ fn planned_task(
 ) -> Result<PlannedTask, PlanError> {
     let options = request.source_options();
     let wrong = |source| PlanError::Task { task: task.spec().name.clone(), source };
-    let mut samples = 0;
-    if let Some(round) = task.open(&options).map_err(wrong)?.next_round().map_err(wrong)? {
-        for sample in round {
-            sample.map_err(wrong)?;
-            samples += 1;
-        }
-    }
-    if samples == 0 {
-        return Err(wrong(TaskSourceError::new(&task.spec().name, "the task has no items")));
-    }
+    let samples = count_samples(task, &options).map_err(wrong)?;
     Ok(PlannedTask {
         name: task.spec().name.clone(),
         version: task.spec().version.clone(),
@@ -152,6 +145,21 @@ fn planned_task(
         epochs: request.epochs_of(task),
         roles: roles.get(&task.spec().name).map(Roles::targets).unwrap_or_default(),
     })
+}
+
+/// How many items the first round of a task has; a task without any is refused.
+pub(crate) fn count_samples(task: &dyn TaskSource, options: &SourceOptions) -> Result<u64, TaskSourceError> {
+    let mut samples = 0;
+    if let Some(round) = task.open(options)?.next_round()? {
+        for sample in round {
+            sample?;
+            samples += 1;
+        }
+    }
+    if samples == 0 {
+        return Err(TaskSourceError::new(&task.spec().name, "the task has no items"));
+    }
+    Ok(samples)
 }
 
 fn analysis_plan(request: &AssessRequest) -> AnalysisPlan {

@@ -9,8 +9,8 @@ use ph_base::{AssessmentId, PlanId};
 use ph_eval::{RunDir, RunDirError};
 use ph_model::TargetName;
 use ph_record::{
-    AnalysisPlan, AnalysisSpec, OriginKind, Plan, PlannedTarget, PlannedTask, RunKind, RunManifest, TargetRole,
-    Treatment,
+    AnalysisPlan, AnalysisSpec, AssessmentManifest, OriginKind, Plan, PlannedTarget, PlannedTask, RunKind, RunManifest,
+    RunStatus, TargetRole, Treatment,
 };
 use std::path::PathBuf;
 
@@ -64,23 +64,27 @@ pub fn report_runs(request: &ReportRequest, house: &House) -> Result<(ReportData
     let out = OutputDir::create(&request.out)?;
     let plan = plan(&runs, request, house);
     let plan_digest = out.write_json("plan.json", &plan)?;
-    let lacks = lacks(&runs);
     let started_at = runs.iter().map(|(_, run)| run.manifest.started_at).min().unwrap_or(plan.created_at);
-    let finished_at = runs.iter().filter_map(|(_, run)| run.manifest.completed_at).max();
-    let input = AnalysisInput {
-        assessment: AssessmentId::new(house.clock.now(), (house.random)()),
+    let completed_at = runs.iter().filter_map(|(_, run)| run.manifest.completed_at).max();
+    let manifest = AssessmentManifest {
+        version: AssessmentManifest::VERSION,
+        id: AssessmentId::new(house.clock.now(), (house.random)()),
         program: house.program.clone(),
-        plan,
         plan_digest,
-        runs: runs.into_iter().map(|(_, run)| run).collect(),
-        companions: Vec::new(),
-        started_at,
-        finished_at: finished_at.unwrap_or(started_at),
-        interrupted: false,
+        status: RunStatus::Success,
+        runs: Vec::new(),
+        budget: None,
+        resumed: Vec::new(),
+        cosigned_by: Vec::new(),
+        remarks: lacks(&runs),
         repeat: request.repeat.clone(),
+        interrupted: false,
+        started_at,
+        completed_at: completed_at.or(Some(started_at)),
     };
-    let mut report = analyse(&input);
-    report.limits.extend(lacks);
+    let runs = runs.into_iter().map(|(_, run)| run).collect();
+    let (companions, conformance) = (Vec::new(), Vec::new());
+    let report = analyse(&AnalysisInput { manifest, plan, runs, companions, conformance });
     out.write_json("report/report.json", &report)?;
     out.write("report/report.html", ph_report::html(&report)?.as_bytes())?;
     out.write("report/report.md", ph_report::markdown(&report).as_bytes())?;

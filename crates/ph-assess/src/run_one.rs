@@ -1,6 +1,6 @@
 //! One task on one target, into its run directory: what `eval run` does and an assessment does many times.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ph_analysis::RunTable;
@@ -16,8 +16,10 @@ use ph_record::{
 };
 
 use crate::change::{Change, list};
-use crate::earlier::{EarlierError, check_plan_of};
+use crate::earlier::{EarlierAssessment, EarlierError, check_plan_of};
 use crate::house::House;
+use crate::own_plan::{OwnPlanError, PLAN, own_plan};
+use crate::record::{Record, RecordKeepError};
 use crate::target_limits::TargetLimits;
 
 /// What to run.
@@ -43,6 +45,19 @@ pub struct RunOne {
     pub spending: Spending,
     /// The models that the task's steps ask besides the target.
     pub roles: Roles,
+    /// Exploratory or confirmatory.
+    pub kind: RunKind,
+    /// The record of the assessment that it belongs to; without one it has a record of its own, where records are kept.
+    pub record: Option<RunRecord>,
+}
+
+/// The record into which a run goes.
+#[derive(Clone)]
+pub struct RunRecord {
+    /// The record.
+    pub record: Arc<Record>,
+    /// The digest of the plan under which it runs, where there is one.
+    pub plan: Option<Digest>,
 }
 
 /// A run cannot be made, or failed on the way.
@@ -73,6 +88,18 @@ pub enum RunOneError {
     /// The plan under which it was made is not there as it was locked.
     #[error(transparent)]
     Plan(#[from] EarlierError),
+    /// Its own plan cannot be made or written.
+    #[error("the plan of run {run} cannot be made")]
+    OwnPlan {
+        /// The run.
+        run: PathBuf,
+        /// Why.
+        #[source]
+        source: OwnPlanError,
+    },
+    /// Its record cannot be kept, or the witnesses have not cosigned; nothing was sent.
+    #[error(transparent)]
+    Record(#[from] RecordKeepError),
     /// It failed; its directory says how far it came.
     #[error("run {run} failed")]
     Run {
@@ -95,6 +122,9 @@ pub struct GoneOn {
     pub was_whole: bool,
 }
 
+/// Where a run is kept, and what is there of it already.
+type Kept = (RunDir, JournalRecorder, Option<(RunManifest, Earlier)>, Option<RunRecord>);
+
 /// How often a sample is tried again whose sandbox failed.
 const SANDBOX_RETRIES: u32 = 2;
 
@@ -116,7 +146,35 @@ impl RunOne {
     ) -> Result<RunManifest, RunOneError> {
         let dir = RunDir::create(runs, &id)?;
         let journal = JournalRecorder::new(dir.clone())?;
-        self.run_in(id, model, (dir, journal, None), house).await
+        let record = self.record_of((&dir, id), house)?;
+        if self.kind == RunKind::Exploratory || self.record.is_some() || self.plan.is_some() {
+            return self.run_in(id, model, (dir, journal, None, record), house).await;
+        }
+        let (plan, digest) = own_plan(self, (model.as_ref(), &dir), house)?;
+        let record = record.map(|own| RunRecord { plan: Some(digest), ..own });
+        if let Some(RunRecord { record, .. }) = &record {
+            let cosigned = record.lock_plan(&plan, digest).await?;
+            record.require(cosigned, house.progress.as_ref())?;
+        }
+        let one = Self { plan: Some(plan.id), ..self.clone() };
+        one.run_in(id, model, (dir, journal, None, record), house).await
+    }
+
+    /// The record into which the run in `dir` goes: that of the assessment, or its own.
+    fn record_of(&self, (dir, id): (&RunDir, RunId), house: &House) -> Result<Option<RunRecord>, RunOneError> {
+        if self.record.is_some() {
+            return Ok(self.record.clone());
+        }
+        let Some(keeper) = &house.keeper else { return Ok(None) };
+        let root = dir.path().parent().and_then(Path::parent).unwrap_or(Path::new("."));
+        if self.plan.is_some() && root.join("assessment.json").exists() {
+            let earlier = EarlierAssessment::read(root)?;
+            let record = Record::open(root, &earlier.manifest.id.to_string(), keeper, house)?;
+            return Ok(Some(RunRecord { record: Arc::new(record), plan: Some(earlier.manifest.plan_digest) }));
+        }
+        let record = Arc::new(Record::open(dir.path(), &id.to_string(), keeper, house)?);
+        let plan = std::fs::read(dir.path().join(PLAN)).ok().map(|bytes| Digest::of(&bytes));
+        Ok(Some(RunRecord { record, plan }))
     }
 
     /// Goes on with a run that was cut off or interrupted. What it needs besides (task, plan, seed, target) must be what
@@ -139,13 +197,18 @@ impl RunOne {
             return Err(RunOneError::Changed { run: manifest.id, changes });
         }
         let (journal, torn) = JournalRecorder::going_on(dir.clone(), Arc::new(Disk))?;
+        let record = self.record_of((&dir, manifest.id), house)?;
         if manifest.status == RunStatus::Success && again == Again::AccessCut && !has_cuts(&manifest) {
+            // The power may have gone between the end of the journal and that of the record.
+            if let Some(RunRecord { record, plan }) = &record {
+                record.ensure_closed(dir.path(), &manifest, *plan)?;
+            }
             return Ok(GoneOn { manifest, torn, was_whole: true });
         }
         let budget = manifest.budget.map(|used| used.limit);
         let earlier = Earlier { dir: dir.clone(), again, budget };
         let id = manifest.id;
-        let manifest = self.run_in(id, model, (dir, journal, Some((manifest, earlier))), house).await?;
+        let manifest = self.run_in(id, model, (dir, journal, Some((manifest, earlier)), record), house).await?;
         Ok(GoneOn { manifest, torn, was_whole: false })
     }
 
@@ -178,10 +241,13 @@ impl RunOne {
         &self,
         id: RunId,
         model: Arc<dyn ModelApi>,
-        (dir, journal, earlier): (RunDir, JournalRecorder, Option<(RunManifest, Earlier)>),
+        (dir, journal, earlier, record): Kept,
         house: &House,
     ) -> Result<RunManifest, RunOneError> {
-        let recorders: Vec<Box<dyn Recorder>> = vec![Box::new(journal)];
+        let mut recorders: Vec<Box<dyn Recorder>> = vec![Box::new(journal)];
+        if let Some(RunRecord { record, plan }) = &record {
+            recorders.push(record.recorder(dir.path(), *plan));
+        }
         let mut reporters: Vec<Box<dyn Reporter>> =
             vec![house.progress.run(model.target(), self.task.spec(), self.items_of.as_ref())];
         let meter = self.spending.meter(&model.target().to_string());
@@ -189,7 +255,7 @@ impl RunOne {
         let request = RunRequest {
             id,
             plan: self.plan,
-            kind: if self.plan.is_some() { RunKind::Confirmatory } else { RunKind::Exploratory },
+            kind: self.kind,
             task: self.task.clone(),
             door: house.doors.door(model, &self.limits, &house.clock),
             clock: house.clock.clone(),
@@ -207,7 +273,11 @@ impl RunOne {
             cancellation: house.cancellation.clone(),
         };
         let done = ph_eval::run(request, recorders, &mut reporters).await;
-        done.map_err(|source| RunOneError::Run { run: id, source: Box::new(source) })
+        let done = done.map_err(|source| RunOneError::Run { run: id, source: Box::new(source) })?;
+        if let (None, Some(RunRecord { record, .. })) = (&self.record, &record) {
+            house.progress.cosigned(&record.cosign().await?);
+        }
+        Ok(done)
     }
 }
 

@@ -18,6 +18,12 @@ pub struct Digest([u8; 32]);
 pub struct DigestError(String);
 
 impl Digest {
+    /// The digest that these 32 bytes are, as they stand in a file or a message.
+    #[must_use]
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
     /// The digest of these bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {

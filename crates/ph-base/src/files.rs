@@ -1,5 +1,5 @@
-//! The way to files for whoever must know what outlives a power cut. Traits alone: the machine's files are behind them
-//! where a run is kept, and a layer that loses what was not synced in tests.
+//! The way to files for whoever must know what outlives a power cut. Traits alone: the machine's files
+//! are behind them ([`crate::Disk`]), and in tests a layer that loses what was not synced.
 
 use std::io;
 use std::path::Path;

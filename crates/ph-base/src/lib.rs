@@ -1,16 +1,20 @@
 //! The words every other crate is written in: typed ids, digests, time, money.
 //!
-//! Level 0 and pure: nothing here reads a clock, draws a random number or touches a file (the ways to a clock and to
-//! files are traits). Whoever needs the time or an id passes the instant and the random bits in.
+//! Level 0: nothing here reads a clock or draws a random number, and but for [`Disk`], the one that is behind the way to
+//! files, nothing touches a file. Whoever needs the time or an id passes the instant and the random bits in.
 
+pub mod chain;
 pub mod digest;
+pub mod disk;
 pub mod files;
 pub mod id;
 pub mod money;
 pub mod time;
 pub mod visible;
 
+pub use chain::chain;
 pub use digest::Digest;
+pub use disk::Disk;
 pub use files::{AppendFile, FileLayer};
 pub use id::{AssessmentId, PlanId, RunId};
 pub use money::{Currency, Money, MoneyError};

@@ -10,12 +10,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use ph_base::{AppendFile, FileLayer};
+use ph_base::{AppendFile, Disk, FileLayer};
 use ph_evallog::core::{record_json, without_events};
 use ph_evallog::{PackedEntry, Packer, entry_name, sample_json};
 use ph_record::{RecordError, Recorder, RunEvent, RunManifest, SampleRecord};
 
-use crate::disk::Disk;
 use crate::log_files::write_logs;
 use crate::run_dir::{RunDir, TornTail, damaged};
 use crate::segment::{MAGIC, Next, SegmentError, SegmentReader, encode, has_later_entry};

@@ -8,12 +8,11 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use ph_base::{Digest, FileLayer, RunId};
+use ph_base::{Digest, Disk, FileLayer, RunId};
 use ph_evallog::{ReadLimits, SampleContext, lenient, sample_in};
 use ph_record::{RunManifest, SampleRecord};
 use serde_json::Value;
 
-use crate::disk::Disk;
 use crate::journal::segment_files;
 use crate::key_sort::KeySort;
 use crate::segment::{Next, SegmentError, SegmentReader, StoredSample};

@@ -4,10 +4,9 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use ph_base::FileLayer;
+use ph_base::{Disk, FileLayer};
 use ph_record::RunLimits;
 
-use crate::disk::Disk;
 use crate::engine::Tuning;
 use crate::run_dir::RunDir;
 

@@ -86,6 +86,7 @@ impl LogError {
     }
 }
 
+#[cfg(feature = "write")]
 /// Turns a failure to write into an error that names the file.
 pub(crate) fn write(path: &std::path::Path) -> impl Fn(io::Error) -> LogError + '_ {
     move |source| LogError::Write { path: path.to_owned(), source }

@@ -5,8 +5,12 @@ use ph_record::{DatasetSpec, RoleUse, RunManifest, SolverSpec, TaskSpec};
 use serde_json::{Map, Value, json};
 
 use crate::core::{KEY, VERSION};
-use crate::event::{config, eval_error};
-use crate::shape::{instant, model_usage, role_usage};
+use crate::event::config;
+#[cfg(feature = "write")]
+use crate::event::eval_error;
+use crate::shape::instant;
+#[cfg(feature = "write")]
+use crate::shape::{model_usage, role_usage};
 
 /// Inspect's `LOG_SCHEMA_VERSION`.
 const SCHEMA_VERSION: u32 = 2;
@@ -17,6 +21,7 @@ pub fn start_json(manifest: &RunManifest, program: &str) -> Value {
     json!({ "version": SCHEMA_VERSION, "eval": eval(manifest, program), "plan": plan(manifest) })
 }
 
+#[cfg(feature = "write")]
 /// `header.json`: the start with status, results and stats.
 pub(crate) fn header_json(start: &Value, manifest: &RunManifest, results: Value) -> Value {
     let mut stats = json!({

@@ -4,8 +4,11 @@ use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use ph_base::Digest;
 use ph_model::nesting::is_deeper;
 use serde_json::Value;
 
@@ -32,7 +35,7 @@ pub struct EvalLog {
 #[derive(Debug, Clone)]
 enum Body {
     Zip(ZipFile),
-    Json(std::sync::Arc<Value>),
+    Json(Arc<Value>),
 }
 
 /// The header of a log.
@@ -86,10 +89,40 @@ impl EvalLog {
         let mut handle = File::open(path).map_err(file(path))?;
         let read = handle.read(&mut first).map_err(file(path))?;
         let body = match first[..read] {
-            [b'{'] => Body::Json(std::sync::Arc::new(json_log(path, handle)?)),
+            [b'{'] => Body::Json(Arc::new(json_log(path, handle)?)),
             _ => Body::Zip(ZipFile::open(path, limits)?),
         };
         Ok(Self { path: path.to_owned(), body })
+    }
+
+    /// Opens a `.eval` log that is a part of a file: a member of an archive that holds it as it is. `name` is what errors call
+    /// it.
+    ///
+    /// # Errors
+    /// [`LogError`] where these bytes are no log.
+    pub fn within(name: &Path, file: (Arc<File>, Range<u64>), limits: ReadLimits) -> Result<Self> {
+        Ok(Self { path: name.to_owned(), body: Body::Zip(ZipFile::within(name, file, limits)?) })
+    }
+
+    /// Calls `each` with the digest of the payload, compressed as it stands, of every entry that belongs to a sample, in the
+    /// order in which they lie in the file. A `.json` log has none.
+    ///
+    /// # Errors
+    /// [`LogError`] where the log is damaged.
+    pub fn sample_digests(&self, mut each: impl FnMut(Digest)) -> Result<()> {
+        let Body::Zip(zip) = &self.body else { return Ok(()) };
+        let mut entries = Vec::new();
+        let mut scan = zip.scan();
+        while let Some(entry) = scan.next_entry()? {
+            if entry.name.starts_with(SAMPLES) {
+                entries.push(entry.into_owned());
+            }
+        }
+        entries.sort_by_key(|entry| entry.offset);
+        for entry in &entries {
+            each(Digest::of(&zip.payload(entry)?));
+        }
+        Ok(())
     }
 
     /// Where it is.

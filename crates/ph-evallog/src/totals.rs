@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 
 use crate::names::log_id;
 use crate::numbers::{number, written};
-use crate::pack::PackedSpool;
+use crate::packer::PackedSpool;
 use crate::score_sort::{Row, ScoreSort, SortedRows};
 use crate::spool::Spool;
 

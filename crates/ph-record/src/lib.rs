@@ -1,9 +1,12 @@
 //! What a run is made of and what it leaves behind: plan, task spec, sample, event, sample record.
 //!
-//! Level 2 and pure: values and three traits. [`Recorder`] takes a run's events and must hold them before they
-//! count; [`TaskSource`] gives a task's samples, [`TaskFiles`] the files beside it. Who writes files, asks models or computes numbers is above.
+//! Level 2 and pure: values and traits. [`Recorder`] takes a run's events and must hold them before they
+//! count; [`TaskSource`] gives a task's samples, [`TaskFiles`] the files beside it;
+//! [`EntryStore`] and [`BodyStore`] keep a ledger. Who writes files, asks models or computes numbers is above.
 
+pub mod assessment;
 pub mod dataset_spec;
+pub mod entry_store;
 pub mod event;
 pub mod limits;
 pub mod origin;
@@ -21,7 +24,9 @@ pub mod task_source;
 pub mod task_spec;
 pub mod treatment;
 
+pub use assessment::{AssessmentManifest, RunEntry};
 pub use dataset_spec::{ChoiceFields, DatasetSpec, DatasetTable, FieldMap, Shuffle};
+pub use entry_store::{BodyId, BodyStore, EntryStore, EntryStoreError, LEAF_BYTES_MAX, NewEntry, StoredEntry};
 pub use event::{Event, EventKind};
 pub use limits::{LimitChange, RetryLimits, RunLimits};
 pub use origin::{Origin, OriginKind};

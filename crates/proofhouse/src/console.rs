@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 use ph_analysis::{CheckStatus, Conformance};
-use ph_assess::Progress;
+use ph_assess::{Cosigned, Progress};
 use ph_base::Digest;
 use ph_eval::Reporter;
 use ph_model::TargetName;
@@ -51,6 +51,15 @@ impl Progress for Console {
         ));
         for check in seen.checks.iter().filter(|check| check.status == CheckStatus::Failed) {
             self.say(&format!("  {} FAILED: {}", check.id, check.meaning));
+        }
+    }
+
+    fn cosigned(&self, cosigned: &Cosigned) {
+        if !cosigned.signed.is_empty() {
+            self.say(&format!("tree head cosigned by {}", cosigned.signed.join(", ")));
+        }
+        for (witness, why) in &cosigned.failed {
+            self.say(&format!("no cosignature of {witness}: {why}"));
         }
     }
 

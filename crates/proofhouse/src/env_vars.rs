@@ -9,6 +9,10 @@ pub(crate) const PROOFHOUSE_PROXY: &str = "PROOFHOUSE_PROXY";
 
 /// The data directory.
 pub(crate) const PROOFHOUSE_DATA_DIR: &str = "PROOFHOUSE_DATA_DIR";
+/// The file of the key that signs records.
+pub(crate) const PROOFHOUSE_LEDGER_KEY: &str = "PROOFHOUSE_LEDGER_KEY";
+/// The policy file of the witnesses that cosign records.
+pub(crate) const PROOFHOUSE_WITNESS_POLICY: &str = "PROOFHOUSE_WITNESS_POLICY";
 /// Where programs keep a person's data (XDG Base Directory Specification).
 pub(crate) const XDG_DATA_HOME: &str = "XDG_DATA_HOME";
 /// The person's home directory.
@@ -18,7 +22,7 @@ pub(crate) const HOME: &str = "HOME";
 pub(crate) const SERVICE: &str = "SERVICE";
 
 /// All of them, with what they do; `doctor` prints this.
-pub(crate) const ALL: [(&str, &str); 15] = [
+pub(crate) const ALL: [(&str, &str); 17] = [
     (NO_COLOR, "any value: no colours"),
     ("OPENAI_API_KEY", "key of `openai/NAME`"),
     ("OPENAI_BASE_URL", "address of `openai/NAME`, ends in /v1"),
@@ -31,7 +35,12 @@ pub(crate) const ALL: [(&str, &str); 15] = [
     ("SERVICE_BASE_URL", "address of `openai-api/SERVICE/NAME`"),
     ("PROOFHOUSE_OPENAI_API", "`chat` or `responses`: which API OpenAI's targets speak [default: chat]"),
     (PROOFHOUSE_PROXY, "URL of a proxy for calls to endpoints; no other proxy variable is read"),
-    (PROOFHOUSE_DATA_DIR, "the data directory, which holds the response cache"),
+    (PROOFHOUSE_DATA_DIR, "the data directory, which holds the response cache and the local key"),
+    (PROOFHOUSE_LEDGER_KEY, "file of the key that signs records, where `--ledger-key` is not given"),
+    (
+        PROOFHOUSE_WITNESS_POLICY,
+        "policy file of the witnesses that cosign records, where `--witness-policy` is not given",
+    ),
     (XDG_DATA_HOME, "where PROOFHOUSE_DATA_DIR is not set, the data directory is `proofhouse` in this one"),
     (HOME, "where neither is set, the data directory is `.local/share/proofhouse` in this one"),
 ];

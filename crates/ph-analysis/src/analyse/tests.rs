@@ -333,7 +333,7 @@ fn the_comparators_further_runs_are_counted() {
 #[test]
 fn a_missing_run_is_said_once() {
     let mut input = input(vec![run("sound", &task(), &scored(0, 10))], &["sound", "other"], true);
-    input.interrupted = true;
+    input.manifest.interrupted = true;
     let data = analyse(&input);
     let of_other = data.problems.iter().filter(|problem| problem.target == Some(target("other"))).count();
     assert_eq!(of_other, 1, "{:?}", data.problems);

@@ -24,6 +24,7 @@ impl TargetOpener for Opens {
 fn request(out: &Path, spending: Spending) -> AssessRequest {
     AssessRequest {
         resume: false,
+        kind: ph_record::RunKind::Confirmatory,
         targets: vec![TargetName::OpenAi("preview".to_owned())],
         comparator: None,
         tasks: vec![ph_suites::load("refusal").unwrap()],

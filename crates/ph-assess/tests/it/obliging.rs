@@ -262,5 +262,6 @@ pub(crate) fn house() -> House {
         program: "proofhouse test".to_owned(),
         targets_at_once: 1,
         doors: Doors::default(),
+        keeper: None,
     }
 }

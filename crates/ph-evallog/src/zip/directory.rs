@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,6 +25,8 @@ const COMMENT_BYTES_MAX: usize = u16::MAX as usize;
 pub struct ZipFile {
     path: PathBuf,
     file: Arc<File>,
+    /// Where the archive begins in the file.
+    base: u64,
     bytes: u64,
     entries: u64,
     directory: (u64, u64),
@@ -65,8 +68,19 @@ impl ZipFile {
     pub fn open(path: &Path, limits: ReadLimits) -> Result<Self> {
         let handle = File::open(path).map_err(file(path))?;
         let bytes = handle.metadata().map_err(file(path))?.len();
-        let mut zip =
-            Self { path: path.to_owned(), file: Arc::new(handle), bytes, entries: 0, directory: (0, 0), limits };
+        Self::within(path, (Arc::new(handle), 0..bytes), limits)
+    }
+
+    /// The archive that these bytes of a file are; `path` is what errors call it.
+    ///
+    /// # Errors
+    /// [`LogError`] where they lie outside the file, or have no end record or an impossible one.
+    pub fn within(path: &Path, (handle, range): (Arc<File>, Range<u64>), limits: ReadLimits) -> Result<Self> {
+        if range.end > handle.metadata().map_err(file(path))?.len() || range.start > range.end {
+            return Err(LogError::archive(path, "it lies outside the file"));
+        }
+        let (base, bytes) = (range.start, range.end - range.start);
+        let mut zip = Self { path: path.to_owned(), file: handle, base, bytes, entries: 0, directory: (0, 0), limits };
         zip.read_end()?;
         Ok(zip)
     }
@@ -124,7 +138,7 @@ impl ZipFile {
             .ok_or_else(|| wrong(format!("its compression method {} is not one that logs use", entry.method)))?;
         self.limits.check(entry.packed, entry.size).map_err(&wrong)?;
         let start = self.payload_start(entry)?;
-        Ok(EntryReader::new((Arc::clone(&self.file), start), entry, method))
+        Ok(EntryReader::new((Arc::clone(&self.file), self.base + start), entry, method))
     }
 
     /// Whether these entries may all be in memory at once.
@@ -153,7 +167,7 @@ impl ZipFile {
         let start = self.payload_start(entry)?;
         let length = usize::try_from(entry.packed).map_err(|_| wrong("it does not fit into memory".to_owned()))?;
         let mut payload = vec![0; length];
-        self.file.read_exact_at(&mut payload, start).map_err(file(&self.path))?;
+        self.file.read_exact_at(&mut payload, self.base + start).map_err(file(&self.path))?;
         Ok(payload)
     }
 
@@ -190,7 +204,7 @@ impl ZipFile {
             return Err(LogError::archive(&self.path, "a record lies outside the file"));
         }
         let mut piece = vec![0; length];
-        self.file.read_exact_at(&mut piece, at).map_err(file(&self.path))?;
+        self.file.read_exact_at(&mut piece, self.base + at).map_err(file(&self.path))?;
         Ok(piece)
     }
 
@@ -312,7 +326,10 @@ impl DirectoryScan<'_> {
         let more = PIECE_BYTES.max(length).min(left);
         let old = self.buffer.len();
         self.buffer.resize(old + more, 0);
-        self.zip.file.read_exact_at(&mut self.buffer[old..], self.position).map_err(file(&self.zip.path))?;
+        self.zip
+            .file
+            .read_exact_at(&mut self.buffer[old..], self.zip.base + self.position)
+            .map_err(file(&self.zip.path))?;
         self.position += more as u64;
         Ok(())
     }

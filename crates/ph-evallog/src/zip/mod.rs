@@ -2,10 +2,12 @@
 
 mod decode;
 mod directory;
+#[cfg(feature = "write")]
 mod writer;
 
 pub use decode::{EntryReader, ReadLimits};
 pub use directory::{DirectoryEntry, DirectoryScan, ZipFile};
+#[cfg(feature = "write")]
 pub use writer::ZipWriter;
 
 /// How an entry is compressed.
@@ -41,6 +43,7 @@ impl Method {
         }
     }
 
+    #[cfg(feature = "write")]
     /// The version of the format that a reader must know (APPNOTE 4.4.3).
     fn version_needed(self) -> u16 {
         match self {
@@ -63,6 +66,7 @@ mod layout {
     pub(super) const LOCATOR64: u32 = 0x0706_4b50;
     pub(super) const LOCATOR64_BYTES: usize = 20;
     pub(super) const EXTRA64: u16 = 0x0001;
+    #[cfg(feature = "write")]
     /// General purpose bit 11: the name is UTF-8.
     pub(super) const UTF8: u16 = 1 << 11;
     /// General purpose bit 0: the entry is encrypted.
@@ -71,6 +75,7 @@ mod layout {
     pub(super) const IN_EXTRA_32: u32 = u32::MAX;
     /// The same for a 16-bit field.
     pub(super) const IN_EXTRA_16: u16 = u16::MAX;
+    #[cfg(feature = "write")]
     /// 1980-01-01 00:00, the earliest instant: archives of the same content are the same bytes.
     pub(super) const DOS_DATE: u16 = 0x0021;
 }

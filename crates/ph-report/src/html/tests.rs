@@ -6,8 +6,9 @@ use ph_analysis::{AnalysisInput, ReportData, Run, RunTable, analyse};
 use ph_base::{AssessmentId, Digest, PlanId, RunId, Timestamp};
 use ph_model::{Message, TargetName, ToolCall, Usage};
 use ph_record::{
-    AccessLevel, AccessStatement, AnalysisPlan, Ending, Expected, Plan, PlannedTarget, PlannedTask, RecordedError,
-    Response, RunKind, RunManifest, RunStatus, SampleId, SampleInput, SampleRecord, Score, Statement, TaskSpec,
+    AccessLevel, AccessStatement, AnalysisPlan, AssessmentManifest, Ending, Expected, Plan, PlannedTarget, PlannedTask,
+    RecordedError, Response, RunKind, RunManifest, RunStatus, SampleId, SampleInput, SampleRecord, Score, Statement,
+    TaskSpec,
 };
 use scraper::{Html, Selector};
 
@@ -165,16 +166,26 @@ fn input(targets: &[(TargetName, TargetRole)], runs: Vec<Run>) -> AnalysisInput 
         statement: None,
     };
     AnalysisInput {
-        assessment: AssessmentId::new(Timestamp(1_795_333_411_000), [2; 10]),
-        program: "proofhouse 0.1.0".to_owned(),
-        plan_digest: Digest::of(b"plan"),
+        manifest: AssessmentManifest {
+            version: AssessmentManifest::VERSION,
+            id: AssessmentId::new(Timestamp(1_795_333_411_000), [2; 10]),
+            program: "proofhouse 0.1.0".to_owned(),
+            plan_digest: Digest::of(b"plan"),
+            status: RunStatus::Success,
+            runs: Vec::new(),
+            budget: None,
+            resumed: Vec::new(),
+            cosigned_by: Vec::new(),
+            remarks: Vec::new(),
+            repeat: "proofhouse assess '<script>'".to_owned(),
+            interrupted: true,
+            started_at: Timestamp(1_795_333_411_000),
+            completed_at: Some(Timestamp(1_795_333_471_000)),
+        },
         plan,
         runs,
         companions: Vec::new(),
-        started_at: Timestamp(1_795_333_411_000),
-        finished_at: Timestamp(1_795_333_471_000),
-        interrupted: true,
-        repeat: "proofhouse assess '<script>'".to_owned(),
+        conformance: Vec::new(),
     }
 }
 
@@ -396,7 +407,7 @@ fn plain_report() -> ReportData {
     };
     let targets = [(sound.clone(), TargetRole::Comparator), (other.clone(), TargetRole::Assessed)];
     let mut input = input(&targets, vec![run(&sound, 1, &records(false)), run(&other, 2, &records(true))]);
-    input.interrupted = false;
+    input.manifest.interrupted = false;
     analyse(&input)
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use ph_assess::{AssessRequest, Assessed, ConformanceOptions, REFERENCE_COMPARATOR, assess};
 use ph_base::Clock;
 use ph_model::TargetName;
-use ph_record::{RunAsked, RunStatus, Statement, TaskSource, Treatment};
+use ph_record::{RunAsked, RunKind, RunStatus, Statement, TaskSource, Treatment};
 
 use super::work::{assess_failure, block_on, house_reaching, target_name};
 use crate::cache_arguments::CacheArguments;
@@ -17,6 +17,7 @@ use crate::console::Console;
 use crate::endpoint_arguments::EndpointArguments;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
+use crate::ledger_arguments::LedgerArguments;
 use crate::limit_arguments::LimitArguments;
 use crate::output;
 use crate::role_arguments::RoleArguments;
@@ -85,6 +86,11 @@ pub(crate) struct Arguments {
     /// A TOML file: who runs and pays for the assessment, who has influence, which access was given; printed in the report
     #[arg(long, value_name = "FILE")]
     statement: Option<PathBuf>,
+    #[command(flatten)]
+    ledger: LedgerArguments,
+    /// The assessment looks around and confirms nothing: its plan need not be cosigned
+    #[arg(long)]
+    exploratory: bool,
     /// Print one JSON document on stdout
     #[arg(long)]
     json: bool,
@@ -102,6 +108,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let target = request.targets.first().filter(|_| request.targets.len() == 1);
     let mut house = house_reaching(Arc::new(Console::new()), target, &arguments.endpoint)?;
     let cache = arguments.cache.open(&mut house)?;
+    house.keeper = Some(arguments.ledger.keeper()?);
     let assessed = block_on(&house, assess(&request, &house))?.map_err(assess_failure)?;
     cache.tell();
     if arguments.json {
@@ -112,6 +119,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         output::data(&format!("{}\n", ph_report::text_table(&assessed.report)))?;
     }
     output::say(&format!("report: {}", assessed.out.report().join("report.html").display()));
+    if let Some(attested) = &assessed.attested {
+        output::say(&format!("bundle: {}", attested.bundle.display()));
+    }
     Ok(exit(&assessed))
 }
 
@@ -131,6 +141,7 @@ fn request(arguments: &Arguments) -> Result<AssessRequest, Failure> {
         tasks: tasks(&names, arguments.epochs)?,
         out: arguments.out.clone().unwrap_or_else(default_out),
         resume: arguments.resume,
+        kind: if arguments.exploratory { RunKind::Exploratory } else { RunKind::Confirmatory },
         limit: arguments.limit,
         epochs: arguments.epochs,
         seed: arguments.seed,
@@ -220,6 +231,7 @@ fn repeat(arguments: &Arguments) -> String {
     line.extend(arguments.statement.iter().map(|path| format!("--statement {}", quoted_path(path))));
     line.extend(arguments.limits.repeat());
     line.extend(arguments.cache.repeat());
+    line.extend(arguments.exploratory.then(|| "--exploratory".to_owned()));
     line.extend(arguments.no_check.then(|| "--no-check".to_owned()));
     line.push(format!("--seed {} --margin {}", arguments.seed, arguments.margin));
     line.join(" ")

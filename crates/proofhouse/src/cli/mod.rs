@@ -4,10 +4,14 @@ mod assess;
 mod cache;
 mod doctor;
 mod eval;
+mod key;
+mod ledger;
 mod log;
 mod model;
 mod render_worker;
 mod report;
+mod verify;
+mod witness;
 pub(crate) mod work;
 
 use clap::{Parser, Subcommand};
@@ -50,9 +54,20 @@ enum Command {
     /// Check and serve models.
     #[command(subcommand)]
     Model(model::Command),
+    /// List, prove, sign and hand over what is recorded.
+    #[command(subcommand)]
+    Ledger(ledger::Command),
+    /// Verify a bundle, offline.
+    Verify(verify::Arguments),
     /// List and prune the response cache.
     #[command(subcommand)]
     Cache(cache::Command),
+    /// Make and show the keys of logs and witnesses.
+    #[command(subcommand)]
+    Key(key::Command),
+    /// Cosign the tree heads of logs.
+    #[command(subcommand)]
+    Witness(witness::Command),
     /// Check that this machine can do the work.
     Doctor(doctor::Arguments),
     /// Make prompts for the program that started this one.
@@ -93,7 +108,11 @@ fn dispatch(command: &Command) -> Result<Exit, Failure> {
         Command::Log(command) => log::run(command),
         Command::Report(arguments) => report::run(arguments),
         Command::Model(command) => model::run(command),
+        Command::Ledger(command) => ledger::run(command),
+        Command::Verify(arguments) => verify::run(arguments),
         Command::Cache(command) => cache::run(command),
+        Command::Key(command) => key::run(command),
+        Command::Witness(command) => witness::run(command),
         Command::Doctor(arguments) => doctor::run(arguments),
         Command::RenderWorker => render_worker::run(),
     }

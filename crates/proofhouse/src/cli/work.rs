@@ -4,7 +4,10 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ph_assess::{AssessError, Doors, EarlierError, House, OutputError, Progress, RenderHost, RunOneError, TargetError};
+use ph_assess::{
+    AssessError, Doors, EarlierError, House, OutputError, Progress, RecordKeepError, RenderHost, RunOneError,
+    TargetError,
+};
 use ph_base::RunId;
 use ph_eval::{Cancellation, RunError};
 use ph_model::TargetName;
@@ -40,6 +43,7 @@ pub(crate) fn house_reaching(
         program: PROGRAM.to_owned(),
         targets_at_once: cores,
         doors: Doors::default(),
+        keeper: None,
     })
 }
 
@@ -121,6 +125,8 @@ pub(crate) fn run_failure(error: RunOneError) -> Failure {
             .with_hint("choose another place with `--out`, or free some room"),
         RunOneError::Task { source, .. } => source_failure(source),
         RunOneError::Plan(error) => earlier_failure(error),
+        RunOneError::Record(error) => record_failure(error),
+        error @ RunOneError::OwnPlan { .. } => Failure::from_error(Exit::Resource, "run::plan", error),
         error @ RunOneError::Changed { .. } => Failure::from_error(Exit::Malformed, "run::changed", error)
             .with_hint("restore what the run began with, or begin a new run; nothing was sent"),
         RunOneError::Run { run, source } => match *source {
@@ -159,7 +165,23 @@ pub(crate) fn assess_failure(error: AssessError) -> Failure {
         AssessError::Earlier(error) => earlier_failure(error),
         AssessError::Run(error) => run_failure(error),
         AssessError::Records(error) => Failure::from_error(Exit::Malformed, "run::records", error),
+        AssessError::Record(error) => record_failure(error),
         AssessError::Report(error) => Failure::from_error(Exit::Unexpected, "report", error),
+    }
+}
+
+/// How a record that cannot be kept ends the program.
+pub(crate) fn record_failure(error: RecordKeepError) -> Failure {
+    match &error {
+        RecordKeepError::NotCosigned { .. } => Failure::from_error(Exit::Resource, "record::not_cosigned", error)
+            .with_hint("nothing was sent: reach the witnesses and go on with `--resume`, or run it `--exploratory`"),
+        RecordKeepError::Ledger(
+            ph_evidence::LedgerError::OtherOrigin { .. } | ph_evidence::LedgerError::OtherKey { .. },
+        ) => Failure::from_error(Exit::Usage, "record::other_key", error)
+            .with_hint("name the key that began the record with `--ledger-key`"),
+        _ => Failure::from_error(Exit::Resource, "record::ledger", error).with_hint(
+            "what cannot be recorded does not happen; `proofhouse ledger fsck DIR` says what is wrong with a ledger",
+        ),
     }
 }
 

@@ -18,6 +18,7 @@ use crate::console::Console;
 use crate::endpoint_arguments::EndpointArguments;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
+use crate::ledger_arguments::LedgerArguments;
 use crate::limit_arguments::LimitArguments;
 use crate::output;
 use crate::role_arguments::{RoleArguments, role_failure};
@@ -57,6 +58,8 @@ pub(crate) struct Arguments {
     spending: SpendingArguments,
     #[command(flatten)]
     cache: CacheArguments,
+    #[command(flatten)]
+    ledger: LedgerArguments,
     /// Print `{run, dir, samples, accuracy, metrics, endings, …}` on stdout
     #[arg(long)]
     json: bool,
@@ -70,6 +73,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let endpoint = arguments.endpoint.or_base_url(manifest.asked.as_ref().and_then(|asked| asked.base_url.clone()));
     let mut house = house_reaching(Arc::new(Console::new()), Some(&manifest.target), &endpoint)?;
     let cache = arguments.cache.open(&mut house)?;
+    house.keeper = Some(arguments.ledger.keeper()?);
     let model = house.targets.open(&manifest.target).map_err(target_failure)?;
     let mut given = one.asked.as_ref().map(|asked| asked.roles.clone()).unwrap_or_default();
     given.extend(arguments.roles.roles()?);
@@ -105,6 +109,8 @@ fn request(arguments: &Arguments, manifest: &RunManifest) -> Result<RunOne, Fail
         items_of: None,
         spending: arguments.spending.spending()?,
         roles: Roles::default(),
+        kind: manifest.kind,
+        record: None,
     })
 }
 

@@ -8,7 +8,7 @@ use ph_analysis::{Run, RunResult, ScoreMetrics, accuracy_under, costs_of, run_re
 use ph_assess::run_one::read_table;
 use ph_assess::{House, RoleBinder, RunOne};
 use ph_eval::Roles;
-use ph_record::{RunManifest, RunStatus, TargetRole, Treatment};
+use ph_record::{RunKind, RunManifest, RunStatus, TargetRole, Treatment};
 
 use super::super::work::{block_on, house_reaching, run_failure, target_failure, target_name};
 use crate::cache_arguments::CacheArguments;
@@ -16,6 +16,7 @@ use crate::console::Console;
 use crate::endpoint_arguments::EndpointArguments;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
+use crate::ledger_arguments::LedgerArguments;
 use crate::limit_arguments::LimitArguments;
 use crate::output;
 use crate::role_arguments::{RoleArguments, role_failure};
@@ -62,6 +63,11 @@ pub(crate) struct Arguments {
     cache: CacheArguments,
     #[command(flatten)]
     treat: TreatArguments,
+    #[command(flatten)]
+    ledger: LedgerArguments,
+    /// The run confirms: its plan is locked, and cosigned where there are witnesses, before anything is sent
+    #[arg(long)]
+    confirmatory: bool,
     /// Print `{run, dir, samples, accuracy, metrics, endings, …}` on stdout
     #[arg(long)]
     json: bool,
@@ -82,6 +88,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         items_of: None,
         spending: arguments.spending.spending()?,
         roles: Roles::default(),
+        kind: if arguments.confirmatory { RunKind::Confirmatory } else { RunKind::Exploratory },
+        record: None,
     };
     check_epochs(one.task.as_ref(), one.epochs)?;
     let treatment = arguments.treat.over(Treatment::default())?;
@@ -89,6 +97,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     one.spending.check(&target.to_string()).map_err(spending_failure)?;
     let mut house = house_reaching(Arc::new(Console::new()), Some(&target), &arguments.endpoint)?;
     let cache = arguments.cache.open(&mut house)?;
+    house.keeper = Some(arguments.ledger.keeper()?);
     let model = house.targets.open(&target).map_err(target_failure)?;
     let mut binder = RoleBinder::new(house.targets.as_ref(), &one.spending, &given).with_open(model.clone());
     binder.check_given(std::slice::from_ref(&one.task)).map_err(role_failure)?;

@@ -5,18 +5,17 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use axum::serve::ListenerExt as _;
 use clap::Args;
 use ph_assess::{InProcessTargets, TargetOpener as _};
 use ph_endpoint::{ApiKey, EndpointOptions, ServedModel};
 use ph_model::TargetName;
-use tokio::net::TcpListener;
 
 use super::super::work::{render_host, target_failure};
 use crate::clock::SystemClock;
 use crate::exit_code::Exit;
 use crate::failure::Failure;
 use crate::output;
+use crate::serving;
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -62,60 +61,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let models = open(&arguments.models)?;
     let options = EndpointOptions { key, ..EndpointOptions::new(Arc::new(SystemClock)) };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::from_error(Exit::Resource, "runtime", error))?;
-    runtime.block_on(serve(arguments, models, options))
+    serving::block_on(serve(arguments, models, options))
 }
 
 /// Listens, says where, serves until interrupted.
 async fn serve(arguments: &Arguments, models: Vec<ServedModel>, options: EndpointOptions) -> Result<Exit, Failure> {
-    let wanted = SocketAddr::new(arguments.host, arguments.port);
-    let listener = TcpListener::bind(wanted).await.map_err(|error| {
-        Failure::new(Exit::Resource, "serve::listen", format!("cannot listen on `{wanted}`: {error}"))
-            .with_hint("choose another `--port` (0 takes a free one) or `--host`")
-    })?;
-    let address = listener.local_addr().map_err(|error| Failure::from_error(Exit::Resource, "serve::listen", error))?;
+    let (listener, address) = serving::listen(arguments.host, arguments.port, "--host").await?;
     announce(arguments, address, &models)?;
-    // Small pieces of a stream must not wait for each other (Nagle's algorithm).
-    let listener = listener.tap_io(|connection| drop(connection.set_nodelay(true)));
-    let (drain, mut drained) = tokio::sync::watch::channel(false);
-    let asked = async move {
-        drop(drained.wait_for(|asked| *asked).await);
-    };
-    let router = ph_endpoint::router(models, options);
-    let server = axum::serve(listener, router).with_graceful_shutdown(asked);
-    tokio::select! {
-        ended = server.into_future() => match ended {
-            Ok(()) => Ok(Exit::Done),
-            Err(error) => Err(Failure::from_error(Exit::Resource, "serve", error)),
-        },
-        () = interrupts(&drain) => Ok(Exit::Interrupted),
-    }
-}
-
-/// The first interrupt drains; ends at the second.
-async fn interrupts(drain: &tokio::sync::watch::Sender<bool>) {
-    stop_signal().await;
-    output::say("interrupted: requests under way are finished (again to drop them)");
-    drain.send_replace(true);
-    stop_signal().await;
-}
-
-/// Ctrl-C, or the signal by which service managers end a program.
-async fn stop_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    tokio::select! {
-        interrupted = tokio::signal::ctrl_c() => if interrupted.is_err() { std::future::pending().await },
-        () = terminated => {}
-    }
+    serving::serve(listener, ph_endpoint::router(models, options)).await
 }
 
 fn announce(arguments: &Arguments, address: SocketAddr, models: &[ServedModel]) -> Result<(), Failure> {

@@ -2,8 +2,10 @@
 
 use ph_base::{AssessmentId, Digest, RunId, Timestamp};
 use ph_model::TargetName;
-use ph_record::{BudgetUse, RunStatus};
 use serde::{Deserialize, Serialize};
+
+use crate::price::BudgetUse;
+use crate::run::RunStatus;
 
 /// What an output directory holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -26,6 +28,18 @@ pub struct AssessmentManifest {
     /// When it was gone on with after it had been broken off, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub resumed: Vec<Timestamp>,
+    /// The names of the witnesses that cosigned the plan's tree head before the first run was opened.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cosigned_by: Vec<String>,
+    /// What a report must say besides: how targets were reached, where runs come from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remarks: Vec<String>,
+    /// The command line that repeats it, without secrets.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub repeat: String,
+    /// Whether somebody interrupted it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub interrupted: bool,
     /// When it began.
     pub started_at: Timestamp,
     /// When it ended.

@@ -4,7 +4,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-use ph_base::{AppendFile, FileLayer};
+use crate::files::{AppendFile, FileLayer};
 
 /// The machine's files.
 #[derive(Debug, Clone, Copy, Default)]
@@ -32,6 +32,23 @@ impl FileLayer for Disk {
         file.sync_data()?;
         fs::rename(new, path)?;
         sync_folder_of(path)
+    }
+}
+
+/// Makes a folder and those above it that are not there; once this returns their names outlive a power cut.
+///
+/// # Errors
+/// [`io::Error`] where that cannot be done.
+pub fn make_folders(path: &Path) -> io::Result<()> {
+    if path.as_os_str().is_empty() || path.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = path.parent() {
+        make_folders(above)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => sync_folder_of(path),
     }
 }
 

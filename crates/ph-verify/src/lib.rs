@@ -4,6 +4,7 @@
 //! whoever holds a bundle can read and build all of what says yes. Each check says on whose word it rests; what cannot be
 //! checked is said, never passed over. Nothing in a bundle is trusted before its check.
 
+mod arguments;
 mod bundle;
 mod check;
 mod ledger_checks;
@@ -16,6 +17,7 @@ mod text;
 mod trust;
 mod verify;
 
+pub use arguments::VerifyArguments;
 pub use check::{Basis, Check, Outcome, Verdict, Verification};
 pub use numbers::differences;
 pub use text::{line, summary};

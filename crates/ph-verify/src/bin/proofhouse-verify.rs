@@ -1,11 +1,10 @@
 //! `proofhouse-verify`: verifies a bundle and does nothing else.
 
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
-use ph_verify::{Trust, VerifyRequest, line, read_key, read_policy, summary, verify};
+use ph_verify::{VerifyArguments, VerifyRequest, line, summary, verify};
 
 const AFTER_HELP: &str = "\
 Exit codes: 0 everything holds and is witnessed · 2 usage · 7 something does not hold · 8
@@ -16,20 +15,8 @@ the report are not compared here: `proofhouse verify` does that too.";
 #[derive(Parser)]
 #[command(name = "proofhouse-verify", version, after_help = AFTER_HELP, max_term_width = 110)]
 struct Arguments {
-    /// The bundle
-    bundle: PathBuf,
-    /// The ledger's key, `NAME+ID+BASE64`, or a file that holds it; may be repeated
-    #[arg(long, value_name = "KEY|FILE")]
-    key: Vec<String>,
-    /// A witness's key, a file that holds it, or a policy file (C2SP tlog-policy); may be repeated
-    #[arg(long, value_name = "KEY|FILE")]
-    witness: Vec<String>,
-    /// So many of the witnesses must have cosigned [default: all]
-    #[arg(long, value_name = "K", requires = "witness")]
-    quorum: Option<usize>,
-    /// What opens a part that the bundle withholds; may be repeated
-    #[arg(long, value_name = "FILE")]
-    opening: Vec<PathBuf>,
+    #[command(flatten)]
+    verify: VerifyArguments,
     /// Print one JSON document
     #[arg(long)]
     json: bool,
@@ -37,14 +24,15 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let trust = match trust(&arguments) {
+    let trust = match arguments.verify.trust() {
         Ok(trust) => trust,
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "error: {}", ph_base::visible(&error));
+            let _ = writeln!(std::io::stderr(), "error: {}", ph_base::visible(&ph_base::chain(&error)));
             return ExitCode::from(2);
         }
     };
-    let request = VerifyRequest { bundle: &arguments.bundle, openings: &arguments.opening, trust: &trust, pages: None };
+    let VerifyArguments { bundle, openings, .. } = &arguments.verify;
+    let request = VerifyRequest { bundle, openings, trust: &trust, pages: None };
     let verification = verify(&request);
     let mut text = if arguments.json {
         serde_json::to_string_pretty(&verification).unwrap_or_default()
@@ -56,10 +44,4 @@ fn main() -> ExitCode {
     // A reader that went away changes nothing about what was found.
     let _ = std::io::stdout().write_all(text.as_bytes());
     ExitCode::from(verification.verdict().exit_code())
-}
-
-fn trust(arguments: &Arguments) -> Result<Trust, String> {
-    let keys = arguments.key.iter().map(|given| read_key(given)).collect::<Result<_, _>>();
-    let policy = read_policy(&arguments.witness, arguments.quorum).map_err(|error| error.to_string())?;
-    Ok(Trust { keys: keys.map_err(|error| error.to_string())?, policy })
 }

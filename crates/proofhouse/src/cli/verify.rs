@@ -1,10 +1,8 @@
 //! `proofhouse verify`: a bundle checked, offline.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use ph_analysis::ReportData;
-use ph_verify::{Pages, Trust, TrustError, Verdict, VerifyRequest, line, read_key, read_policy, summary, verify};
+use ph_verify::{Pages, TrustError, Verdict, VerifyArguments, VerifyRequest, line, summary, verify};
 
 use crate::exit_code::Exit;
 use crate::failure::Failure;
@@ -26,40 +24,22 @@ wrong, but not everything is witnessed, vouched for or checkable.";
 #[derive(Args)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Arguments {
-    /// The bundle
-    bundle: PathBuf,
-    /// The ledger's key, `NAME+ID+BASE64`, or a file that holds it; may be repeated
-    #[arg(long, value_name = "KEY|FILE")]
-    key: Vec<String>,
-    /// A witness's key, a file that holds it, or a policy file (C2SP tlog-policy); may be repeated
-    #[arg(long, value_name = "KEY|FILE")]
-    witness: Vec<String>,
-    /// So many of the witnesses must have cosigned [default: all]
-    #[arg(long, value_name = "K", requires = "witness")]
-    quorum: Option<usize>,
-    /// What opens a part that the bundle withholds; may be repeated
-    #[arg(long, value_name = "FILE")]
-    opening: Vec<PathBuf>,
+    #[command(flatten)]
+    verify: VerifyArguments,
     /// Print `{verdict, checks}` on stdout
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let keys = arguments.key.iter().map(|given| read_key(given)).collect::<Result<_, _>>().map_err(trust_failure)?;
-    let policy = read_policy(&arguments.witness, arguments.quorum).map_err(trust_failure)?;
-    if !arguments.bundle.is_file() {
-        let text = format!("`{}` is not a file", arguments.bundle.display());
+    let trust = arguments.verify.trust().map_err(trust_failure)?;
+    let VerifyArguments { bundle, openings, .. } = &arguments.verify;
+    if !bundle.is_file() {
+        let text = format!("`{}` is not a file", bundle.display());
         return Err(Failure::new(Exit::Malformed, "verify::bundle", text)
             .with_hint("`proofhouse assess` writes `bundle.proof` into its output directory"));
     }
-    let trust = Trust { keys, policy };
-    let request = VerifyRequest {
-        bundle: &arguments.bundle,
-        openings: &arguments.opening,
-        trust: &trust,
-        pages: Some(&ReportPages),
-    };
+    let request = VerifyRequest { bundle, openings, trust: &trust, pages: Some(&ReportPages) };
     let verification = verify(&request);
     if arguments.json {
         let verdict = verification.verdict();
